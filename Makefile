@@ -1,0 +1,56 @@
+# The two commands are `make run` and `make test`; both set up what they need, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := docker/locks
+STAMP := $(VENV)/.installed
+TESTS ?= tests
+
+.PHONY: help run test setup lint lock golden bench clean
+
+help: ## Show the commands.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+run: setup ## Run the whole loop on scikit-learn's breast-cancer data.
+	$(BIN)/kubeloop run pipelines/specs/breast-cancer.yaml
+
+test: setup ## Run the tests.
+	$(BIN)/pytest $(TESTS)
+
+setup: $(STAMP) ## Make .venv and install the lock into it, once.
+
+# The stamp is newer than the lock and the project's own metadata once both are installed.
+$(STAMP): $(LOCKS)/uv.txt $(LOCKS)/development.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "Kubeloop needs Python 3.11, 3.12 or 3.13, this is %d.%d: set PYTHON=python3.x and remove .venv" % v)'
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --require-hashes -r $(LOCKS)/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCKS)/development.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+lint: setup ## Check style, types and the arrows between packages.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# One universal lock for development holds everything; the images' locks are parts of it.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+lock: setup ## Resolve the pins again and write docker/locks/.
+	echo 'uv>=0.13,<0.14' | $(COMPILE) - --output-file $(LOCKS)/uv.txt --no-annotate
+	$(COMPILE) pyproject.toml --all-extras --group development --output-file $(LOCKS)/development.txt
+	for image in pipeline serve monitor; do \
+		$(COMPILE) pyproject.toml --extra $$image --constraint $(LOCKS)/development.txt \
+			--no-annotate --output-file $(LOCKS)/$$image.txt || exit 1; \
+	done
+
+golden: setup ## Write the golden IR again, after a change that is meant.
+	$(BIN)/pytest tests/pipelines/test_golden.py --update-golden
+
+bench: setup ## Print the benchmarks' tables.
+	for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+clean: ## Remove .venv and caches; the state folder stays.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

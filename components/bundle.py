@@ -1,0 +1,235 @@
+"""The model bundle: the one folder in which a model travels from `package` to every endpoint.
+
+`package` writes it, `register` versions it, `serve` loads it, `evaluate` and batch scoring predict
+with it. Everything a bundle says about itself is in `bundle.json`; `read` trusts none of the other
+files until their SHA-256 digests match. Loading imports ONNX Runtime alone, or skops with a fixed
+list of types where ONNX could not hold the pipeline; never a pickle.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from components.errors import BundleError
+from components.runners import Runner, onnx_runner, skops_runner
+from components.signature import Frozen, Label, Numbers, Signature, Strings
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+MODEL_FILES = {"onnx": "model.onnx", "skops": "model.skops"}
+
+
+class Golden(Frozen):
+    """Rows with the answers that the packaged model gave; a deployment must repeat them."""
+
+    rows: tuple[dict[str, float | str | None], ...]
+    labels: tuple[Label, ...] | None = None
+    probabilities: tuple[tuple[float, ...], ...] | None = None
+    predictions: tuple[float, ...] | None = None
+
+
+class DataLineage(Frozen):
+    """What the model was trained from: counts, and a fingerprint of the content."""
+
+    rows: int
+    columns: int
+    fingerprint: str
+
+
+class Interval(Frozen):
+    """A metric with the bounds of its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Manifest(Frozen):
+    """`bundle.json`: everything a bundle says about itself. Times are UTC, ISO 8601."""
+
+    format: Annotated[int, Field(ge=1)] = FORMAT
+    name: str
+    task: Literal["binary", "multiclass", "regression"]
+    runtime: Literal["onnx", "skops"]
+    signature: Signature
+    classes: tuple[Label, ...] | None
+    threshold: float | None
+    golden: Golden
+    data: DataLineage
+    spec: dict[str, Any]
+    metrics: dict[str, dict[str, Interval]]
+    libraries: dict[str, str]
+    revision: str
+    run_id: str
+    trained_at: str
+    files: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Answers for n rows.
+
+    Attributes:
+        labels: n classes in the source's type; None for regression.
+        probabilities: float64 (n, classes), rows sum to 1; None for regression.
+        values: float64 (n,); None for classification.
+    """
+
+    labels: list[bool | int | str] | None
+    probabilities: NDArray[np.float64] | None
+    values: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle, ready to predict."""
+
+    manifest: Manifest
+    run: Runner
+
+    def predict(self, numbers: Numbers, strings: Strings) -> Prediction:
+        """Predicts n rows.
+
+        Args:
+            numbers: float32 (n, numbers); NaN is missing.
+            strings: object (n, strings) of str; the empty string is missing.
+
+        Returns:
+            Labels and probabilities, or values.
+        """
+        return answer(self.manifest, self.run(numbers, strings))
+
+
+def answer(manifest: Manifest, raw: NDArray[np.float64]) -> Prediction:
+    """Turns the model's raw output into answers: the one place where a label is decided.
+
+    Args:
+        manifest: names the task, classes and threshold.
+        raw: class probabilities (n, classes), or values (n,).
+
+    Returns:
+        For binary the positive class where its probability reaches the threshold; for multiclass
+        the most probable class, the first of equals.
+    """
+    if manifest.classes is None:
+        return Prediction(labels=None, probabilities=None, values=raw.reshape(-1))
+    if manifest.threshold is None:
+        chosen = raw.argmax(axis=1)
+    else:
+        chosen = (raw[:, 1] >= manifest.threshold).astype(int)
+    labels = [manifest.classes[index] for index in chosen.tolist()]
+    return Prediction(labels=labels, probabilities=raw, values=None)
+
+
+def write(folder: Path, manifest: Manifest) -> Manifest:
+    """Seals the files that lie in a folder with their manifest; the manifest comes last.
+
+    Args:
+        folder: holds the model, `reference.json` and the card already.
+        manifest: all but the files' digests.
+
+    Returns:
+        The manifest as written, digests included.
+
+    Raises:
+        BundleError: the model's file is missing.
+    """
+    model = MODEL_FILES[manifest.runtime]
+    if not (folder / model).is_file():
+        msg = f"cannot seal bundle {str(folder)!r}: {model!r} is missing"
+        raise BundleError(msg)
+    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != MANIFEST)
+    sealed = manifest.model_copy(update={"files": {n: _digest(folder / n) for n in names}})
+    text = json.dumps(sealed.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
+    partial = folder / f".{MANIFEST}.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, folder / MANIFEST)
+    return sealed
+
+
+def read(folder: Path) -> Manifest:
+    """Reads and verifies a bundle without loading its model.
+
+    Args:
+        folder: the bundle's folder.
+
+    Returns:
+        The manifest, every file's digest having matched.
+
+    Raises:
+        BundleError: there is no bundle, its format is newer, its manifest is malformed, or a file
+            is missing or altered; every such file is named.
+    """
+    try:
+        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except OSError as exc:
+        msg = f"no model bundle at {str(folder)!r}: {MANIFEST} cannot be read ({exc.strerror})"
+        raise BundleError(msg) from exc
+    except ValueError as exc:
+        msg = f"bundle {str(folder)!r} is damaged: {MANIFEST} is no JSON ({exc})"
+        raise BundleError(msg) from exc
+    stated = document.get("format") if isinstance(document, dict) else None
+    if isinstance(stated, int) and stated > FORMAT:
+        msg = (
+            f"bundle {str(folder)!r} has format {stated}, this version reads up to {FORMAT}: "
+            "use a newer Kubeloop"
+        )
+        raise BundleError(msg)
+    try:
+        manifest = Manifest.model_validate(document)
+    except ValidationError as exc:
+        fields = ", ".join(sorted({".".join(map(str, e["loc"])) or MANIFEST for e in exc.errors()}))
+        msg = f"bundle {str(folder)!r} is damaged: {MANIFEST} is wrong at {fields}"
+        raise BundleError(msg) from exc
+    _verify(folder, manifest)
+    return manifest
+
+
+def load(folder: Path) -> Bundle:
+    """Verifies a bundle and loads its model.
+
+    Args:
+        folder: the bundle's folder.
+
+    Returns:
+        The bundle, ready to predict.
+
+    Raises:
+        BundleError: as `read`, or the model's file cannot be loaded.
+    """
+    manifest = read(folder)
+    model = folder / MODEL_FILES[manifest.runtime]
+    open_model = onnx_runner if manifest.runtime == "onnx" else skops_runner
+    try:
+        return Bundle(manifest, open_model(model))
+    except Exception as exc:
+        msg = f"bundle {str(folder)!r}: {model.name} cannot be loaded ({exc})"
+        raise BundleError(msg) from exc
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _verify(folder: Path, manifest: Manifest) -> None:
+    missing = [name for name in manifest.files if not (folder / name).is_file()]
+    altered = [
+        name
+        for name, digest in manifest.files.items()
+        if name not in missing and _digest(folder / name) != digest
+    ]
+    if MODEL_FILES[manifest.runtime] not in manifest.files:
+        missing.append(MODEL_FILES[manifest.runtime])
+    if missing or altered:
+        said = [f"missing: {', '.join(missing)}"] * bool(missing)
+        said += [f"altered: {', '.join(altered)}"] * bool(altered)
+        msg = f"bundle {str(folder)!r} is damaged; {'; '.join(said)}. Package or fetch it again"
+        raise BundleError(msg)

@@ -1,0 +1,27 @@
+"""The champion as a run sees it: the version that is served now, and its bundle, if there is one.
+
+`register` writes it at the start of a run; `evaluate` compares the challenger with it.
+"""
+
+from pathlib import Path
+
+from components.signature import Frozen
+
+CHAMPION = "champion.json"
+BUNDLE = "bundle"
+
+
+class Champion(Frozen):
+    """Which version is champion; None where the model has none yet."""
+
+    version: int | None
+
+    def write(self, folder: Path) -> None:
+        """Writes `champion.json` into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CHAMPION).write_text(self.model_dump_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Champion":
+        """Reads `champion.json` from a folder."""
+        return cls.model_validate_json((folder / CHAMPION).read_text(encoding="utf-8"))

@@ -1,0 +1,27 @@
+"""The KFP face of deploy."""
+
+from kfp.dsl import Artifact, Input, Model, Output
+
+from components.stage import stage
+
+
+@stage()
+def deploy(
+    spec: str,
+    bundle: Input[Model],
+    version: int,
+    serving: str,
+    monitor: str,
+    deployed: Output[Artifact],
+) -> None:
+    """Moves traffic to the version after it has proved itself."""
+    from pathlib import Path
+
+    from components.deploy.rollout import roll_out
+    from components.execution import recorded
+    from components.spec import from_json
+
+    with recorded(deployed) as path:
+        proof = roll_out(from_json(spec), Path(bundle.path), version, serving, monitor)
+        path.write_text(proof.model_dump_json(indent=1), encoding="utf-8")
+        deployed.metadata.update(endpoint=proof.endpoint)

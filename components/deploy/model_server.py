@@ -1,0 +1,89 @@
+"""A running model server as deployment sees it: load a version, ask it, say what is served.
+
+Speaks the repository extension of KServe's V2 protocol over HTTP; the load names path and version
+of a bundle on this machine, which only a server of the embedded engine accepts.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from components.errors import DeployError
+
+# A load reads, verifies and proves a bundle; a large forest takes seconds.
+_TIMEOUT_S = 60.0
+
+
+def call(url: str, body: object | None = None, *, method: str = "POST") -> Any:
+    """Sends JSON and reads JSON.
+
+    Args:
+        url: an http(s) address.
+        body: what to send; None for an empty body.
+        method: the HTTP method.
+
+    Returns:
+        The parsed answer; None for an empty one.
+
+    Raises:
+        DeployError: nobody answers, or the answer is an error; its own text is quoted.
+    """
+    if not url.startswith(("http://", "https://")):
+        msg = f"cannot call {url!r}: expected an http:// or https:// address"
+        raise DeployError(msg)
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310
+    try:
+        with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            text = answer.read()
+    except HTTPError as exc:
+        msg = f"{method} {url} answered {exc.code}: {_reason(exc.read())}"
+        raise DeployError(msg) from exc
+    except (URLError, OSError) as exc:
+        msg = f"{method} {url} got no answer: {getattr(exc, 'reason', exc)}"
+        raise DeployError(msg) from exc
+    return json.loads(text) if text else None
+
+
+def await_live(server: str) -> None:
+    """Waits until a model server that is starting answers.
+
+    Raises:
+        DeployError: it does not in a minute.
+    """
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            call(f"{server}/v2/health/live", method="GET")
+        except DeployError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def load(server: str, name: str, path: Path, version: int) -> Any:
+    """Has the server prove a bundle and swap to it; returns its proof and what it replaced."""
+    body = {"parameters": {"path": str(path.resolve()), "version": version}}
+    return call(f"{server}/v2/repository/models/{name}/load", body)
+
+
+def unload(server: str, name: str) -> None:
+    """Has the server drop a model."""
+    call(f"{server}/v2/repository/models/{name}/unload", {})
+
+
+def infer(server: str, name: str, rows: list[dict[str, Any]]) -> Any:
+    """Asks the model about rows in the V1 protocol; returns its `predictions`."""
+    return call(f"{server}/v1/models/{name}:predict", {"instances": rows})["predictions"]
+
+
+def _reason(text: bytes) -> str:
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return text[:300].decode("utf-8", errors="replace")

@@ -1,0 +1,42 @@
+"""The gates: what a challenger must reach before it may take the champion's place."""
+
+from components.bundle import Interval
+from components.evaluation import ChampionScore, Gate
+from components.spec import Gates, gain
+
+
+def metric_gates(gates: Gates, metrics: dict[str, Interval]) -> list[Gate]:
+    """Holds hold-out metrics against their bounds.
+
+    Args:
+        gates: bounds by metric; both are inclusive.
+        metrics: the hold-out metrics.
+
+    Returns:
+        A gate for each bound, in the spec's order. A metric that is undefined (NaN) passes none.
+    """
+    found = []
+    for name, bound in gates.metrics.items():
+        value = metrics[name].value
+        both = bound.min is not None and bound.max is not None
+        if bound.min is not None:
+            said = f"{name} >= {bound.min:g}"
+            label = f"{name}.min" if both else name
+            found.append(_gate(label, value, bound.min, value >= bound.min, said))
+        if bound.max is not None:
+            said = f"{name} <= {bound.max:g}"
+            label = f"{name}.max" if both else name
+            found.append(_gate(label, value, bound.max, value <= bound.max, said))
+    return found
+
+
+def champion_gate(gates: Gates, scores: ChampionScore) -> Gate:
+    """Compares challenger and champion on the same rows; passes at gain >= `min_gain`."""
+    gained = gain(scores.metric, scores.challenger, scores.champion)
+    least = gates.champion.min_gain
+    said = f"gain in {scores.metric} over version {scores.version} >= {least:g}"
+    return _gate("champion", gained, least, gained >= least, said)
+
+
+def _gate(name: str, value: float, threshold: float, passed: bool, expected: str) -> Gate:
+    return Gate(name=name, value=value, threshold=threshold, passed=bool(passed), expected=expected)

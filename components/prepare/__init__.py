@@ -1,0 +1,1 @@
+"""Splits typed rows three ways and decides which columns become features."""

@@ -1,0 +1,1 @@
+"""Keeps the versions: reads the champion, registers a bundle, moves the champion's alias."""

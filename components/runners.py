@@ -1,0 +1,110 @@
+"""How a packaged model is run: ONNX Runtime, or scikit-learn from a skops file.
+
+`bundle.load` opens one of these; `package` holds the first against the second. Each imports its
+library only when it is opened, so that a server of ONNX models never pays for scikit-learn.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.signature import Numbers, Strings
+
+# What scikit-learn's own estimators need beyond skops' defaults (measured with skops 0.16).
+TRUSTED_TYPES = (
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
+
+
+class Runner(Protocol):
+    """The model proper: tensors in, class probabilities (n, classes) or values (n,) out."""
+
+    def __call__(self, numbers: Numbers, strings: Strings) -> NDArray[np.float64]:
+        """Runs the model on n rows."""
+        ...
+
+
+def onnx_runner(model: Path) -> Runner:
+    """Opens an ONNX model on one thread.
+
+    One intra-op thread, because contention between threads grows the tail latency of a small
+    model up to fifty times (measured).
+
+    Args:
+        model: the `.onnx` file, with inputs `numbers` and `strings`, or one of them.
+
+    Returns:
+        A function from the two tensors to probabilities or values.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    wanted = {i.name for i in session.get_inputs()}
+    output = session.get_outputs()[-1].name
+
+    def run(numbers: Numbers, strings: Strings) -> NDArray[np.float64]:
+        feed = {"numbers": numbers, "strings": strings}
+        result = session.run([output], {name: feed[name] for name in wanted})[0]
+        return np.asarray(result, dtype=np.float64)
+
+    return run
+
+
+def skops_runner(model: Path) -> Runner:
+    """Opens a skops file; any type outside `TRUSTED_TYPES` and skops' own list is refused.
+
+    Args:
+        model: the `.skops` file of a fitted scikit-learn pipeline over the joined tensors.
+
+    Returns:
+        A function from the two tensors to probabilities or values.
+    """
+    from skops import io
+
+    pipeline = io.load(model, trusted=list(TRUSTED_TYPES))
+
+    def run(numbers: Numbers, strings: Strings) -> NDArray[np.float64]:
+        return raw_scores(pipeline, numbers, strings)
+
+    return run
+
+
+def frame(numbers: Numbers, strings: Strings) -> Any:
+    """Joins the two tensors for scikit-learn.
+
+    Args:
+        numbers: float32 (n, numbers).
+        strings: object (n, strings).
+
+    Returns:
+        A pandas frame of n rows whose columns are numbered, numbers first, each in its own dtype.
+    """
+    import pandas as pd
+
+    joined = pd.concat([pd.DataFrame(numbers), pd.DataFrame(strings)], axis=1)
+    joined.columns = pd.RangeIndex(joined.shape[1])
+    return joined
+
+
+def raw_scores(pipeline: Any, numbers: Numbers, strings: Strings) -> NDArray[np.float64]:
+    """Runs a fitted scikit-learn pipeline on the two tensors.
+
+    Args:
+        pipeline: fitted on such a `frame`.
+        numbers: float32 (n, numbers).
+        strings: object (n, strings).
+
+    Returns:
+        float64 probabilities (n, classes), or values (n,).
+    """
+    score = pipeline.predict_proba if hasattr(pipeline, "predict_proba") else pipeline.predict
+    return np.asarray(score(frame(numbers, strings)), dtype=np.float64)

@@ -1,0 +1,184 @@
+"""The strict reading of a request's values against a model's signature.
+
+Rows arrive from either protocol as plain values, numbers apart from strings; tensors leave, or one
+refusal that names every problem with its row and field. Nothing is guessed: text is no number, a
+number is no category, and what is missing is null, or one of the contract's `missing` tokens.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import chain
+
+import numpy as np
+
+from components.serve.refusal import MAX_SHOWN, Problems, clipped, shown
+from components.signature import Feature, Numbers, Signature, Strings
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+Rows = Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """Validated input.
+
+    Attributes:
+        numbers: float32 (n, numbers); NaN is missing.
+        strings: object (n, strings) of str; the empty string is missing.
+        unseen: how many values of each category feature training never saw.
+    """
+
+    numbers: Numbers
+    strings: Strings
+    unseen: dict[str, int]
+
+
+class Contract:
+    """A signature, prepared once for reading many requests."""
+
+    def __init__(self, signature: Signature) -> None:
+        """Prepares the look-ups of one model's signature."""
+        self.names = tuple(feature.name for feature in signature.inputs)
+        self.numbers = tuple(f for f in signature.inputs if f.dtype == "float32")
+        self.strings = tuple(f for f in signature.inputs if f.dtype == "string")
+        self.number_names = frozenset(signature.numbers)
+        self.matrices = {"numbers": signature.numbers, "strings": signature.strings}
+        self.known = frozenset(self.names)
+        self.ignored = frozenset(signature.ignored) - self.known
+        self._nullable = np.array([f.nullable for f in self.numbers], dtype=bool)
+        self._missing = [frozenset(f.missing) | {""} for f in self.strings]
+        self._seen = [None if f.categories is None else set(f.categories) for f in self.strings]
+
+    def read(self, numbers: Rows, strings: Rows) -> Tensors:
+        """Reads n rows of values.
+
+        Args:
+            numbers: n sequences, one value for each float32 input in order.
+            strings: n sequences, one value for each string input in order.
+
+        Returns:
+            The model's input tensors.
+
+        Raises:
+            RefusalError: a value breaks the signature; every such value is counted.
+        """
+        problems = Problems()
+        unseen: dict[str, int] = {}
+        number_tensor = self._read_numbers(numbers, problems)
+        string_tensor = self._read_strings(strings, problems, unseen)
+        problems.refuse()
+        return Tensors(number_tensor, string_tensor, unseen)
+
+    def unknown(self, name: str) -> str:
+        """Returns what to say about a field that the signature does not have."""
+        near = get_close_matches(name, self.names, n=1) if len(name) <= MAX_SHOWN else []
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"unknown field {clipped(name)}{hint}"
+
+    def _read_numbers(self, rows: Rows, problems: Problems) -> Numbers:
+        shape = (len(rows), len(self.numbers))
+        # A bool's type is bool, so that this one pass over the values also keeps bools out.
+        if set(map(type, chain.from_iterable(rows))) <= {float, int, type(None)}:
+            try:
+                with np.errstate(over="ignore"):
+                    tensor = np.array(rows, dtype=np.float64).reshape(shape).astype(np.float32)
+            except OverflowError:
+                return self._check_numbers(rows, problems)
+            fine = np.isfinite(tensor) | (np.isnan(tensor) & self._nullable)
+            if fine.all():
+                return tensor
+        return self._check_numbers(rows, problems)
+
+    def _check_numbers(self, rows: Rows, problems: Problems) -> Numbers:
+        tensor = np.empty((len(rows), len(self.numbers)), dtype=np.float32)
+        for index, row in enumerate(rows):
+            for column, (feature, value) in enumerate(zip(self.numbers, row, strict=True)):
+                tensor[index, column] = _number(feature, value, index, problems)
+        return tensor
+
+    def _read_strings(self, rows: Rows, problems: Problems, unseen: dict[str, int]) -> Strings:
+        tensor = np.empty((len(rows), len(self.strings)), dtype=object)
+        for column, feature in enumerate(self.strings):
+            missing, seen = self._missing[column], self._seen[column]
+            for index, row in enumerate(rows):
+                value = row[column]
+                if type(value) is bytes:
+                    value = _decoded(value)
+                if type(value) is not str or value in missing:
+                    value = _absent(feature, value, index, problems)
+                elif seen is not None and value not in seen:
+                    unseen[feature.name] = unseen.get(feature.name, 0) + 1
+                tensor[index, column] = value
+        return tensor
+
+
+def _number(feature: Feature, value: object, row: int, problems: Problems) -> float:
+    """Reads one number; NaN, which JSON cannot hold, is how binary tensors say null."""
+    if isinstance(value, str) and value in feature.missing:
+        value = None
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        if not feature.nullable:
+            _refuse(feature, row, None, "null", problems)
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse(feature, row, value, "type", problems)
+    elif abs(value) > FLOAT32_MAX:
+        reason = "overflow" if isinstance(value, int) or math.isfinite(value) else "not_finite"
+        _refuse(feature, row, value, reason, problems)
+    else:
+        return float(value)
+    return math.nan
+
+
+def _absent(feature: Feature, value: object, row: int, problems: Problems) -> str:
+    """Reads what is no category's text: null or a token for it, or a value of another type."""
+    if value is not None and not isinstance(value, str):
+        _refuse(feature, row, value, "type", problems)
+    elif not feature.nullable:
+        _refuse(feature, row, value, "null", problems)
+    return ""
+
+
+def _decoded(value: bytes) -> object:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
+
+
+def _refuse(feature: Feature, row: int, value: object, reason: str, problems: Problems) -> None:
+    if problems.full:
+        problems.add("", feature=feature.name, reason=reason)
+        return
+    wanted = "a number" if feature.dtype == "float32" else "text"
+    if feature.nullable:
+        wanted += " or null"
+    if reason in ("overflow", "not_finite"):
+        wanted += f" within ±{FLOAT32_MAX:.3g}"
+    got = "bytes that are no UTF-8" if isinstance(value, bytes) else shown(value)
+    if isinstance(value, int) and abs(value) > FLOAT32_MAX:
+        got = "an integer too large"
+    text = f"row {row}, field {feature.name!r}: expected {wanted}, got {got}"
+    if feature.dtype == "string" and isinstance(value, int):
+        text += "; send its text"
+    problems.add(text, feature=feature.name, reason=reason)
+
+
+def split(contract: Contract, columns: dict[str, Sequence[object]], rows: int) -> tuple[Rows, Rows]:
+    """Turns columns by name into the two groups of rows that `Contract.read` takes.
+
+    Args:
+        contract: names and orders the inputs.
+        columns: n values for every input.
+        rows: n, which a group without any input could not tell.
+
+    Returns:
+        Rows of numbers and rows of strings.
+    """
+
+    def group(features: Iterable[Feature]) -> Rows:
+        chosen = [columns[feature.name] for feature in features]
+        return list(zip(*chosen, strict=True)) if chosen else [()] * rows
+
+    return group(contract.numbers), group(contract.strings)

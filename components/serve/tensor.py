@@ -1,0 +1,106 @@
+"""One V2 tensor: its datatype, and its elements as plain values or as little-endian bytes.
+
+HTTP's binary extension and gRPC's raw contents hold elements in the same form, so both end here.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.serve.refusal import RefusalError, clipped
+
+INTEGERS = {f"INT{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)}
+INTEGERS |= {f"UINT{bits}": f"<u{bits // 8}" for bits in (8, 16, 32, 64)}
+FLOATS = {"FP16": "<f2", "FP32": "<f4", "FP64": "<f8"}
+NUMBERS = INTEGERS | FLOATS
+BYTES = "BYTES"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input tensor as a client sent it.
+
+    Attributes:
+        name: a column of the signature, or `numbers` or `strings`.
+        datatype: V2's name, such as FP32 or BYTES.
+        shape: [n], [n, 1] or [n, k].
+        values: the elements, flat in row-major order or nested by rows; None where `raw` has them.
+        raw: the elements as bytes.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    values: Sequence[object] | None = None
+    raw: bytes | None = None
+
+    def elements(self) -> Sequence[object]:
+        """Returns the elements, flat in row-major order.
+
+        Raises:
+            RefusalError: their number or bytes do not fit shape and datatype.
+        """
+        count = math.prod(self.shape)
+        if self.raw is not None:
+            return self._decoded(self.raw, count)
+        if self.datatype == "FP16":
+            msg = f"input {clipped(self.name)}: FP16 is read from binary tensors only"
+            raise RefusalError(msg)
+        values = self._flat(self.values or ())
+        if len(values) != count:
+            msg = f"input {clipped(self.name)}: shape {list(self.shape)} needs {count} elements, "
+            msg += f"got {len(values)}"
+            raise RefusalError(msg)
+        if self.datatype in INTEGERS and any(
+            type(value) is float and not value.is_integer() for value in values
+        ):
+            msg = f"input {clipped(self.name)}: {self.datatype} holds whole numbers only"
+            raise RefusalError(msg)
+        return values
+
+    def _flat(self, values: Sequence[object]) -> Sequence[object]:
+        rows = [value for value in values if isinstance(value, list)]
+        if not rows:
+            return values
+        width = self.shape[1] if len(self.shape) > 1 else -1
+        if len(rows) != len(values) or any(len(row) != width for row in rows):
+            msg = f"input {clipped(self.name)}: nested data does not have shape {list(self.shape)}"
+            raise RefusalError(msg)
+        return list(chain.from_iterable(rows))
+
+    def _decoded(self, raw: bytes, count: int) -> Sequence[object]:
+        if self.datatype == BYTES:
+            found = _texts(raw, count)
+        else:
+            dtype = np.dtype(NUMBERS[self.datatype])
+            fits = len(raw) == count * dtype.itemsize
+            found = np.frombuffer(raw, dtype).tolist() if fits else None
+        if found is None:
+            msg = f"input {clipped(self.name)}: {len(raw)} bytes are no {self.datatype} tensor of "
+            msg += f"shape {list(self.shape)}"
+            raise RefusalError(msg)
+        return found
+
+
+def _texts(raw: bytes, count: int) -> list[object] | None:
+    """Splits length-prefixed elements; None unless they are exactly `count` and fill `raw`."""
+    found: list[object] = []
+    at = 0
+    while at + 4 <= len(raw) and len(found) < count:
+        (length,) = struct.unpack_from("<I", raw, at)
+        at += 4 + length
+        found.append(raw[at - length : at])
+    return found if at == len(raw) and len(found) == count else None
+
+
+def encoded(array: NDArray[np.generic]) -> bytes:
+    """Returns an output's elements as little-endian bytes; text is length-prefixed UTF-8."""
+    if array.dtype != object:
+        return array.astype(array.dtype.newbyteorder("<")).tobytes()
+    texts = [text.encode("utf-8") for text in array.ravel().tolist()]
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)

@@ -1,0 +1,109 @@
+"""Where a spec's rows come from: what can be named, and what a relative path is relative to.
+
+A source is checked and made absolute here without being opened; the ingest stage opens it.
+"""
+
+import glob
+import os.path
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from components.spec.problems import did_you_mean, one_of, refusal
+from components.spec.vocabulary import DATASETS
+
+SCHEMES: Final = ("file", "s3", "gs", "https", "sklearn")
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_source(source: str) -> str:
+    """Refuse a source that cannot be one, whatever it may hold.
+
+    Args:
+        source: a path, a glob, or a URI of one of `SCHEMES`.
+
+    Returns:
+        The source as it is.
+
+    Raises:
+        PydanticCustomError: the scheme, the place behind it or a character is wrong.
+    """
+    if not source.strip() or _CONTROL.search(source):
+        expected = "a path, a glob or a URI, without control characters"
+        raise refusal(expected)
+    scheme, is_uri = _scheme(source)
+    if not is_uri:
+        return source
+    if scheme not in SCHEMES:
+        expected = f"a path, or a URI whose scheme is {one_of(SCHEMES)}"
+        raise refusal(expected, did_you_mean(scheme, SCHEMES))
+    if scheme == "sklearn":
+        return _check_dataset(source)
+    _check_place(source, scheme)
+    return source
+
+
+def resolve(source: str, folder: Path | None) -> str:
+    """Make a local source absolute; leave every other as it is.
+
+    Args:
+        source: a checked source.
+        folder: what a relative path is relative to; without it such a path stays relative.
+
+    Returns:
+        An absolute path or glob, or the URI. A glob stays one, and a folder whose own name looks
+        like a glob is escaped in it.
+    """
+    scheme, is_uri = _scheme(source)
+    if is_uri and scheme != "file":
+        return source
+    path = _file_path(source) if is_uri else os.path.expanduser(source)
+    if os.path.isabs(path) or folder is None:
+        return path
+    root = os.path.abspath(folder)
+    if glob.has_magic(path):
+        root = glob.escape(root)
+    return os.path.normpath(os.path.join(root, path))
+
+
+def _scheme(source: str) -> tuple[str, bool]:
+    match = _SCHEME.match(source)
+    # "file:/path" is a URI too; any other "word:" without slashes is taken as a file's name.
+    if match and (match[2] or match[1].lower() == "file"):
+        return match[1].lower(), True
+    return "", False
+
+
+def _file_path(uri: str) -> str:
+    # Not by urlsplit: a question mark is part of a glob here, and starts no query.
+    return unquote(re.sub(r"^file:(//(localhost(?=/))?)?", "", uri, flags=re.IGNORECASE))
+
+
+def _check_dataset(source: str) -> str:
+    name = source.partition("://")[2]
+    if name not in DATASETS:
+        expected = f"sklearn:// and {one_of(DATASETS)}"
+        raise refusal(expected, did_you_mean(name, DATASETS))
+    return source
+
+
+def _check_place(source: str, scheme: str) -> None:
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        expected = "a URI"
+        raise refusal(expected) from None
+    if parts.password is not None:
+        # The spec travels into bundles and reports.
+        expected = "no password in a source"
+        hint = "credentials come from the environment or a mounted secret"
+        raise refusal(expected, hint, source.replace(parts.password, "***"))
+    if scheme == "file" and not _file_path(source).startswith("/"):
+        expected = "file:/// and an absolute path"
+        raise refusal(expected, "write a relative path without 'file:'")
+    if scheme != "file" and (not parts.netloc or parts.path in {"", "/"}):
+        expected = f"{scheme}:// and a {'host' if scheme == 'https' else 'bucket'}, then a path"
+        raise refusal(expected)

@@ -1,0 +1,1 @@
+"""Fits one candidate, its hyperparameters searched on the validation rows."""

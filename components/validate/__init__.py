@@ -1,0 +1,1 @@
+"""Infers the data's contract, types the rows by it, and reports every failure at once."""

@@ -1,0 +1,22 @@
+"""The KFP face of validate."""
+
+from kfp.dsl import HTML, Dataset, Input, Output
+
+from components.stage import stage
+
+
+@stage()
+def validate(spec: str, table: Input[Dataset], data: Output[Dataset], report: Output[HTML]) -> None:
+    """Types the rows by the inferred contract and reports what breaks it."""
+    from pathlib import Path
+
+    from components.contract import Lineage
+    from components.execution import recorded
+    from components.spec import from_json
+    from components.validate.validation import validate_table
+
+    with recorded(data) as folder:
+        lineage = Lineage.model_validate({k: table.metadata[k] for k in Lineage.model_fields})
+        checked = validate_table(from_json(spec), lineage, Path(table.path), folder)
+        Path(report.path).write_text(checked.html, encoding="utf-8")
+        checked.raise_refused()

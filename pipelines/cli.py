@@ -1,0 +1,239 @@
+"""The `kubeloop` command: what a user types, and what the exit status then says.
+
+Every command does its imports when it is called, so that `--help` and a misspelt key answer at
+once. Errors of the project's own family become one message and an exit status; anything else is a
+bug and keeps its traceback.
+"""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from components.errors import KubeloopError, SpecError
+from components.revision import VERSION
+from pipelines.result import Exit
+
+app = typer.Typer(
+    name="kubeloop",
+    help="Close the machine-learning loop: one spec in, a served and watched model out.",
+    epilog="Example: kubeloop run pipelines/specs/breast-cancer.yaml",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec's YAML file.")]
+StateOption = Annotated[
+    Path, typer.Option("--state", metavar="DIR", help="Where everything is kept.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec, dotted."),
+]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
+DEFAULT_STATE = Path(".kubeloop")
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            is_eager=True,
+            callback=lambda wanted: _print_version(wanted=wanted),
+        ),
+    ] = False,
+) -> None:
+    """Holds the options of the command itself."""
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        print(f"kubeloop {VERSION}")
+        raise typer.Exit
+
+
+@app.command(epilog="Example: kubeloop run my-spec.yaml --set search.trials=3 --keep")
+def run(
+    spec: SpecPath,
+    overrides: SetOption = None,
+    state: StateOption = DEFAULT_STATE,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep server and monitor up until Ctrl-C.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result alone, as JSON.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="The server's HTTP port.")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="The server's gRPC port.")] = None,
+    monitor_port: Annotated[int | None, typer.Option(help="The monitor's port.")] = None,
+) -> None:
+    """Run the whole loop on this machine: train, judge, deploy, ask, watch."""
+    from components.spec import load
+    from pipelines.session import run_once
+
+    asked = {"http": port, "grpc": grpc_port, "monitor": monitor_port}
+    ports = {name: number for name, number in asked.items() if number is not None}
+    loaded = load(spec, overrides or ())
+    raise typer.Exit(run_once(loaded, state, ports, keep=keep, as_json=as_json))
+
+
+@app.command(epilog="Example: kubeloop init data/churn.csv --target Churn > churn.yaml")
+def init(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A file, glob or sklearn://NAME.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write the spec.")
+    ] = None,
+) -> None:
+    """Look at the data and write a commented spec for it."""
+    from pipelines.draft import draft_spec
+
+    text = draft_spec(data, target, output.parent if output else Path())
+    if output is None:
+        print(text, end="")
+        return
+    if output.exists():
+        msg = f"{str(output)!r} is there already: name another file, or remove it"
+        raise SpecError(msg)
+    output.write_text(text, encoding="utf-8")
+    print(f"wrote {output}; next: kubeloop check {output}")
+
+
+@app.command(epilog="Example: kubeloop check my-spec.yaml")
+def check(spec: SpecPath, overrides: SetOption = None) -> None:
+    """Check the spec, and the data against its contract; nothing is run."""
+    from components.spec import load
+    from pipelines.check import check_data
+
+    raise typer.Exit(check_data(load(spec, overrides or ())))
+
+
+@app.command(epilog="Example: kubeloop schema > kubeloop.schema.json")
+def schema() -> None:
+    """Print the spec's JSON Schema, for editors."""
+    import json
+
+    from components.spec import schema as describe
+
+    print(json.dumps(describe(), indent=2))
+
+
+@app.command("compile", epilog="Example: kubeloop compile -o training.yaml")
+def compile_(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the IR.")
+    ],
+) -> None:
+    """Compile the training pipeline to IR YAML."""
+    from components.revision import code_revision
+    from pipelines.compile import compile_training
+
+    output.write_text(compile_training(code_revision()), encoding="utf-8")
+    print(f"wrote {output}")
+
+
+@app.command(epilog="Example: kubeloop serve .kubeloop/runs/latest/bundle --version 3")
+def serve(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model bundle's folder.")],
+    version: Annotated[int, typer.Option(help="The version that answers name.")] = 1,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="HTTP port.")] = 8080,
+    grpc_port: Annotated[int, typer.Option(help="gRPC port.")] = 8081,
+    monitor: Annotated[str | None, typer.Option(help="Where events go; none if left out.")] = None,
+) -> None:
+    """Serve one model bundle in the V1 and V2 protocols."""
+    from components.serve.service import serve as run_server
+
+    run_server(
+        bundle=bundle,
+        version=version,
+        state=None,
+        host=host,
+        http_port=port,
+        grpc_port=grpc_port,
+        monitor=monitor,
+    )
+
+
+@app.command(epilog="Example: kubeloop monitor --store monitor.db --port 9091")
+def monitor(
+    store: Annotated[Path, typer.Option(help="The database's file.")] = DEFAULT_STATE
+    / "monitor.db",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 9091,
+) -> None:
+    """Collect events and ground truth, and expose them as metrics."""
+    from components.monitor.service import serve as run_monitor
+
+    run_monitor(host=host, port=port, store=store)
+
+
+@app.command(epilog="Example: kubeloop status breast-cancer")
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One model.")] = None,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Show models, versions, what is served, and the last runs."""
+    from pipelines.history import show_status
+
+    show_status(state, name)
+
+
+@app.command(epilog="Example: kubeloop rollback breast-cancer --to 2")
+def rollback(
+    name: NameArgument,
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="VERSION", help="Default: the one before.")
+    ] = None,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Put an earlier version back into service, proved as any deployment is."""
+    from pipelines.history import roll_back
+
+    roll_back(state, name, to)
+
+
+@app.command(epilog="Example: kubeloop clean --keep 5")
+def clean(
+    keep: Annotated[int, typer.Option(min=0, metavar="N", help="Runs to keep for each model.")],
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Remove old runs; what is served, or is a version to roll back to, stays."""
+    from pipelines.history import clean_runs
+
+    clean_runs(state, keep)
+
+
+def main() -> NoReturn:
+    """Runs the command and turns what it raises into an exit status."""
+    # A service manager's stop is to end a run as Ctrl-C does, with everything put back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app(standalone_mode=False)
+    except typer.Exit as exc:
+        code = exc.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        _say("interrupted; nothing is left running")
+        code = Exit.INTERRUPTED
+    except KubeloopError as exc:
+        _say(str(exc))
+        code = Exit.WRONG_CALL if isinstance(exc, SpecError) else Exit.FAILED
+    except typer.TyperException as exc:
+        _say(f"{exc.format_message()} (see --help)")
+        code = Exit.WRONG_CALL
+    sys.exit(int(code or 0))
+
+
+def _say(text: str) -> None:
+    print(f"kubeloop: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Runs a compiled pipeline through kfp's local runner; a process of its own.
+
+In a process, because kfp prints what its tasks print, and a run that is interrupted has to take
+every task with it: the engine ends the whole process group.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def main() -> None:
+    """Runs `python -m pipelines.graph IR ARGUMENTS ROOT`."""
+    parser = argparse.ArgumentParser(description="Run a compiled pipeline on this machine.")
+    parser.add_argument("ir", type=Path, help="IR YAML")
+    parser.add_argument("arguments", type=Path, help="the pipeline's arguments as JSON")
+    parser.add_argument("root", type=Path, help="where artifacts go")
+    call = parser.parse_args()
+    run_graph(call.ir, json.loads(call.arguments.read_text(encoding="utf-8")), call.root)
+
+
+def run_graph(ir: Path, arguments: dict[str, object], root: Path) -> None:
+    """Runs an IR in this environment, each task as a subprocess.
+
+    Args:
+        ir: the IR's file.
+        arguments: the pipeline's.
+        root: where artifacts go.
+
+    Raises:
+        SystemExit: 1, a task failed; kfp's log on the output says which.
+    """
+    from kfp import components, local
+
+    runner = local.SubprocessRunner(use_venv=False)
+    workspace = root / ".workspace"
+    workspace.mkdir(parents=True, exist_ok=True)
+    local.init(runner=runner, pipeline_root=str(root), workspace_root=str(workspace))
+    pipeline = components.load_component_from_file(str(ir))
+    try:
+        pipeline(**arguments)
+    except RuntimeError as exc:
+        print(exc, flush=True)
+        raise SystemExit(1) from exc
+
+
+if __name__ == "__main__":
+    main()

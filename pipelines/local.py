@@ -1,0 +1,252 @@
+"""The embedded engine: runs the compiled graph on this machine, from a spec to a served model.
+
+The graph runs in a process group of its own, with the model server and the monitor beside it as
+local processes. Whatever ends a run early, the served model is as it was: a version that was
+loaded but not crowned is taken back, by this run or, if it was killed, by the next.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from components.deploy import model_server
+from components.ingest.privacy import KEY_FILE_VARIABLE
+from components.revision import code_revision
+from components.spec import Spec, plan
+from pipelines.compile import compile_training
+from pipelines.outcome import build_result
+from pipelines.outputs import Outputs
+from pipelines.progress import LogReader, Progress
+from pipelines.result import ErrorResult, Result, Status
+from pipelines.services import Services, running
+from pipelines.state import State, write_json
+from pipelines.traffic import Traffic, send_holdout
+
+_KILL_AFTER_S = 5.0
+
+
+@dataclass
+class Run:
+    """One run under way.
+
+    Attributes:
+        spec: what is run.
+        folder: its folder under the state's runs.
+        services: the model server and the monitor.
+        progress: hears of every stage.
+        before: what was served of the model when the run began.
+    """
+
+    spec: Spec
+    folder: Path
+    services: Services
+    progress: Progress
+    before: dict[str, Any] | None
+    traffic: Traffic | None = field(default=None)
+
+    @property
+    def outputs(self) -> Outputs:
+        """What the tasks have left so far."""
+        return Outputs(self.folder / "artifacts")
+
+
+def run_spec(
+    spec: Spec,
+    state: State,
+    progress: Progress,
+    *,
+    ports: dict[str, int],
+    finish: Callable[[Run, Result], None],
+) -> Result:
+    """Runs the whole loop.
+
+    Args:
+        spec: what to train, judge and serve.
+        state: where everything is kept.
+        progress: hears of every stage.
+        ports: ports that were asked for, by service.
+        finish: called with the result while the services still run; `--keep` waits in it.
+
+    Returns:
+        The result, which is also in the run's `result.json`.
+
+    Raises:
+        StateError: the services cannot be started.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; nothing runs on, the served model is as it was.
+    """
+    with state.model_lock(spec.name, progress.waiting) as lock, running(state, ports) as services:
+        _recover(spec.name, lock, state, services)
+        folder = state.new_run(spec.name)
+        run = Run(spec, folder, services, progress, state.serving(spec.name))
+        _note(lock, {"run": str(folder), "before": run.before})
+        began = time.monotonic()
+        result: Result | None = None
+        try:
+            error = _run_graph(run, state)
+            if error is None:
+                error = _send_traffic(run, state)
+            result = build_result(run, state, error, seconds=time.monotonic() - began)
+        except BaseException as exc:
+            error = ErrorResult(
+                stage=progress.stage, message="interrupted", type=type(exc).__name__
+            )
+            if not isinstance(exc, KeyboardInterrupt):
+                error = error.model_copy(update={"message": str(exc)})
+            result = build_result(run, state, error, seconds=time.monotonic() - began)
+            raise
+        finally:
+            if result is None or result.status is Status.FAILED:
+                _take_back(run.spec.name, run.outputs, run.before, state, services)
+            _note(lock, None)
+            if result:
+                write_json(folder / "result.json", result.document())
+        finish(run, result)
+        return result
+
+
+def _run_graph(run: Run, state: State) -> ErrorResult | None:
+    """Runs the compiled graph; returns why it failed, or None."""
+    run.folder.joinpath("artifacts").mkdir()
+    ir, arguments = run.folder / "training.yaml", run.folder / "arguments.json"
+    ir.write_text(compile_training(code_revision()), encoding="utf-8")
+    write_json(
+        arguments,
+        {
+            "spec": run.spec.to_json(),
+            "candidates": plan(run.spec),
+            "registry": state.registry,
+            "serving": run.services.serving,
+            "monitor": run.services.monitor,
+            "run_id": run.folder.name,
+        },
+    )
+    command = [sys.executable, "-P", "-m", "pipelines.graph"]
+    command += [str(ir), str(arguments), str(run.folder / "artifacts")]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(state),
+        start_new_session=True,
+        text=True,
+        errors="replace",
+    )
+    log = run.folder / "run.log"
+    try:
+        with log.open("w", encoding="utf-8") as kept:
+            reader = LogReader(run.progress)
+            for line in process.stdout or ():
+                kept.write(line)
+                reader.read(line)
+        status = process.wait()
+    except BaseException:
+        _kill_group(process)
+        raise
+    return None if status == 0 else _why(run, log)
+
+
+def _environment(state: State) -> dict[str, str]:
+    """What tasks see: the user's environment, and no folder of theirs before our packages."""
+    # kfp runs two iterations of a ParallelFor at a time; together they may use every core.
+    threads = max(1, (os.cpu_count() or 1) // 2)
+    return {
+        **os.environ,
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        KEY_FILE_VARIABLE: os.environ.get(KEY_FILE_VARIABLE, str(state.privacy_key)),
+    }
+
+
+def _kill_group(process: "subprocess.Popen[str]") -> None:
+    """Ends the graph and every task of it."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(_KILL_AFTER_S)
+        except subprocess.TimeoutExpired:
+            continue
+    # The leader may be gone before its tasks; the group outlives it.
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _why(run: Run, log: Path) -> ErrorResult:
+    """Finds the failing stage's own words; else the end of the log, for a task that was killed."""
+    found = run.outputs.failure()
+    if found:
+        return ErrorResult(stage=found.stage, message=found.message, type=found.type, log=str(log))
+    lines = log.read_text(encoding="utf-8").strip().splitlines()
+    said = [line.strip() for line in lines if line.strip(" -\n")][-15:]
+    stage = run.progress.failed_stage or run.progress.stage
+    return ErrorResult(stage=stage, message="\n".join(said), log=str(log))
+
+
+def _send_traffic(run: Run, state: State) -> ErrorResult | None:
+    """Sends the hold-out through the endpoint, where this run leaves a model in service."""
+    from components.bundle import read
+    from components.evaluation import Decision, Evaluation
+
+    judged, test = run.outputs.path("evaluate", "evaluation"), run.outputs.path("prepare", "test")
+    serving = state.serving(run.spec.name)
+    if judged is None or test is None or serving is None:
+        return None
+    if Evaluation.read(judged).decision is Decision.REFUSED:
+        return None
+    run.progress.begin("requests")
+    run.services.await_ready(state.logs)
+    manifest = read(Path(serving["path"]))
+    run.traffic = send_holdout(manifest, test, run.services.serving, run.services.monitor)
+    run.progress.end("requests", succeeded=not run.traffic.failed)
+    if run.traffic.failed:
+        message = f"{run.traffic.failed} of {run.traffic.sent} requests failed; the first: "
+        return ErrorResult(stage="requests", message=message + run.traffic.first_error)
+    return None
+
+
+def _note(lock: IO[str], document: dict[str, Any] | None) -> None:
+    """Keeps in the lock's file what the next run must know if this one is killed."""
+    lock.truncate(0)
+    if document is not None:
+        lock.write(json.dumps(document))
+    lock.flush()
+    os.fsync(lock.fileno())
+
+
+def _recover(name: str, lock: IO[str], state: State, services: Services) -> None:
+    """Takes back what a killed run had loaded and not crowned."""
+    lock.seek(0)
+    text = lock.read()
+    if not text:
+        return
+    left = json.loads(text)
+    outputs = Outputs(Path(left["run"]) / "artifacts")
+    _take_back(name, outputs, left["before"], state, services)
+
+
+def _take_back(
+    name: str, outputs: Outputs, before: dict[str, Any] | None, state: State, services: Services
+) -> None:
+    """Puts back what was served before, unless the run crowned what is served now."""
+    now = state.serving(name)
+    if now == before or outputs.finished("crown"):
+        return
+    services.await_ready(state.logs)
+    if before is None:
+        model_server.unload(services.serving, name)
+    else:
+        model_server.load(services.serving, name, Path(before["path"]), before["version"])

@@ -1,0 +1,140 @@
+"""Puts a run's result together from what its tasks left behind."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.evaluation import Decision, Evaluation
+from pipelines.outputs import Outputs
+from pipelines.result import (
+    ChampionResult,
+    DataResult,
+    ErrorResult,
+    GateResult,
+    RequestsResult,
+    Result,
+    StageResult,
+    Status,
+)
+from pipelines.state import State
+
+if TYPE_CHECKING:
+    from pipelines.local import Run
+
+_STATUS = {
+    Decision.APPROVED: Status.SUCCEEDED,
+    Decision.KEPT: Status.KEPT,
+    Decision.REFUSED: Status.REFUSED,
+}
+
+
+def build_result(run: "Run", state: State, error: ErrorResult | None, *, seconds: float) -> Result:
+    """Builds the result.
+
+    Args:
+        run: the run, its graph ended.
+        state: says what is served.
+        error: why it failed; None where it did not.
+        seconds: of the whole run.
+
+    Returns:
+        The result. Whether the model was refused is read from the evaluation alone.
+    """
+    outputs, spec = run.outputs, run.spec
+    judged = outputs.path("evaluate", "evaluation")
+    evaluation = Evaluation.read(judged) if judged and outputs.finished("evaluate") else None
+    if error is None and evaluation is None:
+        error = ErrorResult(stage="evaluate", message="the graph ended without an evaluation")
+    if error is None and evaluation and evaluation.decision is Decision.APPROVED:
+        # A branch that was skipped leaves the run successful: only its last task shows that it ran.
+        error = _unless_crowned(outputs)
+    status = Status.FAILED if error or evaluation is None else _STATUS[evaluation.decision]
+    champion = _champion(outputs, state, spec.name, status)
+    data = outputs.metadata("ingest", "data")
+    traffic = run.traffic
+    return Result(
+        run_id=run.folder.name,
+        status=status,
+        name=spec.name,
+        version=champion.served if status in (Status.SUCCEEDED, Status.KEPT) else None,
+        task=spec.task,
+        data=DataResult(**{k: data[k] for k in DataResult.model_fields}) if data else None,
+        candidates=list(evaluation.candidates) if evaluation else [],
+        metrics=evaluation.metrics if evaluation else {},
+        gates=_gates(evaluation),
+        champion=champion,
+        bundle=_bundle(outputs, state, spec.name, status),
+        report=_named(run.folder / "report.html", outputs.path("validate", "report")),
+        card=_named(run.folder / "card.md", outputs.path("package", "card")),
+        endpoint=(
+            f"{run.services.serving}/v1/models/{spec.name}:predict" if champion.served else None
+        ),
+        requests=(
+            RequestsResult(sent=traffic.sent, failed=traffic.failed)
+            if traffic
+            else RequestsResult()
+        ),
+        served_metrics=traffic.served if traffic else {},
+        stages=_stages(run),
+        seconds=round(seconds, 2),
+        error=error,
+    )
+
+
+def _unless_crowned(outputs: Outputs) -> ErrorResult | None:
+    if outputs.finished("crown"):
+        return None
+    return ErrorResult(stage="crown", message="the model was approved, but its branch did not run")
+
+
+def _champion(outputs: Outputs, state: State, name: str, status: Status) -> ChampionResult:
+    before = int(outputs.metadata("champion", "current").get("version", 0)) or None
+    serving = state.serving(name)
+    served = int(serving["version"]) if serving else None
+    if status is Status.SUCCEEDED:
+        outcome = "replaced" if before else "crowned first"
+    elif status is Status.KEPT:
+        outcome = "kept"
+    else:
+        outcome = "stays" if before else "none"
+    return ChampionResult(version=before, outcome=outcome, served=served)
+
+
+def _bundle(outputs: Outputs, state: State, name: str, status: Status) -> str | None:
+    """The bundle that this run made; where it kept the champion, the champion's."""
+    serving = state.serving(name)
+    if status is Status.KEPT and serving:
+        return str(serving["path"])
+    return _text(outputs.path("package", "bundle"))
+
+
+def _gates(evaluation: Evaluation | None) -> list[GateResult]:
+    return [
+        GateResult(name=g.name, value=g.value, threshold=g.threshold, passed=g.passed)
+        for g in (evaluation.gates if evaluation else ())
+    ]
+
+
+def _stages(run: "Run") -> dict[str, StageResult]:
+    stages = {}
+    for name, timed in run.progress.stages.items():
+        logic = run.outputs.logic(name)
+        stages[name] = StageResult(
+            seconds=round(timed.seconds, 3),
+            logic_seconds=round(logic.seconds, 3) if logic else None,
+            peak_bytes=logic.peak_bytes if logic else None,
+        )
+    return stages
+
+
+def _named(link: Path, artifact: Path | None) -> str | None:
+    """Links an artifact under a name by which a browser or an editor knows what it is."""
+    if artifact is None:
+        return None
+    if not link.is_symlink():
+        link.symlink_to(os.path.relpath(artifact, link.parent))
+    return str(link)
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None

@@ -1,0 +1,246 @@
+"""The model server and the monitor as local processes: started, shared, stopped.
+
+Several runs may share them: `services.json` records both processes and who uses them, under a
+lock. The last user stops what runs. A process is known by its id and its start time, since ids are
+used again.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import psutil
+
+from components.errors import SpecError, StateError
+from pipelines.state import State, read_json, write_json
+
+HOST = "127.0.0.1"
+FORMAT = 1
+DEFAULT_PORTS = {"http": 8080, "grpc": 8081, "monitor": 9091}
+_READY_S = 90.0
+_STOP_S = 10.0
+
+
+@dataclass(frozen=True)
+class Services:
+    """Where the two services answer.
+
+    Attributes:
+        serving: `http://host:port` of the model server.
+        monitor: `http://host:port` of the monitor.
+        pids: by service, for whoever watches them.
+    """
+
+    serving: str
+    monitor: str
+    pids: dict[str, int]
+
+    def await_ready(self, logs: Path) -> None:
+        """Waits until both answer.
+
+        Raises:
+            StateError: one ended or did not answer in time; quotes the end of its log.
+        """
+        checks = {"monitor": f"{self.monitor}/healthz", "server": f"{self.serving}/v2/health/live"}
+        deadline = time.monotonic() + _READY_S
+        for service, url in checks.items():
+            while not _answers(url):
+                if not _is_running(self.pids[service]) or time.monotonic() > deadline:
+                    msg = f"the {service} did not come up: {_last_line(logs / f'{service}.log')}"
+                    raise StateError(msg)
+                time.sleep(0.1)
+
+
+@contextmanager
+def running(state: State, ports: dict[str, int]) -> Iterator[Services]:
+    """Starts the services, or joins those that run; stops them if nobody else uses them.
+
+    Args:
+        state: its `services.json` records them.
+        ports: the ports that the user asked for, by name; free ones are taken for the others.
+
+    Yields:
+        Where they answer; they may not do so yet.
+
+    Raises:
+        SpecError: a port that was asked for is taken.
+    """
+    me = _identity(os.getpid())
+    with _record(state) as record:
+        _drop_the_dead(record)
+        if "server" not in record or "monitor" not in record:
+            _start(state, record, ports)
+        elif wrong := [p for name, p in ports.items() if record["ports"][name] != p]:
+            msg = (
+                f"port {wrong[0]} was asked for, but services of this state folder already run "
+                f"on {', '.join(map(str, record['ports'].values()))}: leave the port out, or stop "
+                "the run that keeps them"
+            )
+            raise SpecError(msg)
+        record["users"].append(me)
+        services = _describe(record)
+    try:
+        yield services
+    finally:
+        with _record(state) as record:
+            _drop_the_dead(record)
+            record["users"] = [user for user in record["users"] if user != me]
+            if not record["users"]:
+                _stop(record)
+
+
+def _start(state: State, record: dict[str, Any], ports: dict[str, int]) -> None:
+    _stop(record)
+    chosen = _choose_ports(ports)
+    base = [sys.executable, "-P", "-m"]
+    monitor = [*base, "components.monitor.service", "--host", HOST]
+    monitor += ["--port", str(chosen["monitor"]), "--store", str(state.monitor_store)]
+    server = [*base, "components.serve.service", "--host", HOST, "--state", str(state.root)]
+    server += ["--http-port", str(chosen["http"]), "--grpc-port", str(chosen["grpc"])]
+    server += ["--monitor", f"http://{HOST}:{chosen['monitor']}"]
+    record["ports"] = chosen
+    record["monitor"] = _identity(_spawn(monitor, state.logs / "monitor.log"))
+    record["server"] = _identity(_spawn(server, state.logs / "server.log"))
+
+
+def _spawn(command: list[str], log: Path) -> int:
+    """Starts a process in a session of its own, so that a terminal's Ctrl-C is not sent to it."""
+    environment = {**os.environ, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def _choose_ports(asked: dict[str, int]) -> dict[str, int]:
+    chosen: dict[str, int] = {}
+    for name, default in DEFAULT_PORTS.items():
+        if name in asked:
+            if not _is_free(asked[name]):
+                msg = f"port {asked[name]} is already taken: leave it out to use a free one"
+                raise SpecError(msg)
+            chosen[name] = asked[name]
+        elif default not in chosen.values() and _is_free(default):
+            chosen[name] = default
+        else:
+            chosen[name] = _free_port()
+    return chosen
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _stop(record: dict[str, Any]) -> None:
+    """Stops the services that are recorded and alive, the server first: it sends to the monitor."""
+    for service in ("server", "monitor"):
+        identity = record.pop(service, None)
+        process = _process(identity) if identity else None
+        if process is None:
+            continue
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(_STOP_S)
+
+
+@contextmanager
+def _record(state: State) -> Iterator[dict[str, Any]]:
+    """Reads `services.json` under its lock and writes it back."""
+    path = state.root / "services.json"
+    with (state.root / "services.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        empty: dict[str, Any] = {"format": FORMAT, "users": []}
+        record = read_json(path) if path.exists() else empty
+        if record.get("format", 0) > FORMAT:
+            msg = f"{str(path)!r} has format {record['format']}, this version knows up to {FORMAT}"
+            raise StateError(msg)
+        try:
+            yield record
+        finally:
+            write_json(path, record)
+
+
+def _drop_the_dead(record: dict[str, Any]) -> None:
+    record["users"] = [user for user in record["users"] if _process(user)]
+    for service in ("server", "monitor"):
+        if service in record and _process(record[service]) is None:
+            del record[service]
+
+
+def _describe(record: dict[str, Any]) -> Services:
+    ports = record["ports"]
+    return Services(
+        serving=f"http://{HOST}:{ports['http']}",
+        monitor=f"http://{HOST}:{ports['monitor']}",
+        pids={service: record[service]["pid"] for service in ("server", "monitor")},
+    )
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    return {"pid": pid, "started": psutil.Process(pid).create_time()}
+
+
+def _process(identity: dict[str, Any]) -> psutil.Process | None:
+    """Finds the recorded process; None where it ended, also if its id now names another."""
+    try:
+        process = psutil.Process(identity["pid"])
+        same = abs(process.create_time() - identity["started"]) < 1.0
+        alive = same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return process if alive else None
+
+
+def _is_running(pid: int) -> bool:
+    """A child that ended stays as a zombie until it is waited for; it runs no more."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except HTTPError:
+        return True
+    except (URLError, OSError):
+        return False
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"{lines[-1] if lines else 'it said nothing'} (log: {log})"

@@ -1,0 +1,60 @@
+"""One `kubeloop run` at a terminal: progress while it works, the summary, waiting with --keep."""
+
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from components.spec import Spec, plan
+from pipelines.local import Run, run_spec
+from pipelines.progress import Progress, choose_display
+from pipelines.result import Result
+from pipelines.state import open_state
+from pipelines.summary import print_summary
+
+
+def run_once(spec: Spec, folder: Path, ports: dict[str, int], *, keep: bool, as_json: bool) -> int:
+    """Runs a spec and shows it.
+
+    Args:
+        spec: what to run.
+        folder: the state folder.
+        ports: ports that were asked for, by service.
+        keep: whether server and monitor stay up until Ctrl-C.
+        as_json: whether stdout holds the result alone; the rest goes to stderr.
+
+    Returns:
+        The exit status.
+    """
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    state = open_state(folder)
+    console.print(f"[bold]{spec.name}[/bold]  {spec.task}  {', '.join(spec.source)}")
+
+    display = choose_display(console)
+    progress = Progress(display, expected={"train": len(plan(spec))})
+
+    def finish(run: Run, result: Result) -> None:
+        display.stop()
+        if as_json:
+            print(json.dumps(result.document(), indent=1, ensure_ascii=False), flush=True)
+        print_summary(console, run, result, kept=keep)
+        if keep and result.champion and result.champion.served:
+            _wait(console, run)
+
+    try:
+        return run_spec(spec, state, progress, ports=ports, finish=finish).exit_status
+    finally:
+        display.stop()
+
+
+def _wait(console: Console, run: Run) -> None:
+    """Waits for Ctrl-C, which here is the ordinary end."""
+    console.print(
+        f"serving at {run.services.serving}, monitor at {run.services.monitor}; Ctrl-C stops both"
+    )
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("stopping")

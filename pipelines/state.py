@@ -1,0 +1,186 @@
+"""The state folder: everything that the embedded engine keeps, and the locks around it.
+
+state.json              the folder's format
+runs/<run-id>/          one folder a run: spec, log, artifacts, result.json
+runs/latest             a link to the newest run; runs/latest-NAME to a model's newest
+serving/NAME.json       what is served, written by the model server alone
+services.json           the model server and the monitor that run now
+registry.db monitor.db  the registry's and the monitor's stores
+locks/ logs/            one lock a model, one log a service
+privacy.key             the key of hashed columns; only its owner reads it
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from components.errors import StateError
+
+FORMAT = 1
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class State:
+    """A state folder at an absolute path; `open_state` makes one."""
+
+    root: Path
+
+    @property
+    def runs(self) -> Path:
+        """One folder a run."""
+        return self.root / "runs"
+
+    @property
+    def registry(self) -> str:
+        """The registry's address."""
+        return f"sqlite:///{self.root / 'registry.db'}"
+
+    @property
+    def monitor_store(self) -> Path:
+        """The monitor's database."""
+        return self.root / "monitor.db"
+
+    @property
+    def logs(self) -> Path:
+        """The services' logs."""
+        return self.root / "logs"
+
+    @property
+    def privacy_key(self) -> Path:
+        """The key of hashed columns."""
+        return self.root / "privacy.key"
+
+    def serving(self, name: str) -> dict[str, Any] | None:
+        """Reads what is served of a model: path and version of its bundle; None for nothing."""
+        try:
+            found: dict[str, Any] = read_json(self.root / "serving" / f"{name}.json")
+        except FileNotFoundError:
+            return None
+        return found
+
+    def new_run(self, name: str) -> Path:
+        """Makes a run's folder and links it as the latest.
+
+        Returns:
+            A folder whose name starts with the time, so that names sort by it.
+        """
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        run = self.runs / f"{stamp}-{name}-{secrets.token_hex(2)}"
+        run.mkdir(parents=True)
+        for link in ("latest", f"latest-{name}"):
+            _relink(self.runs / link, run.name)
+        return run
+
+    @contextmanager
+    def model_lock(self, name: str, waiting: Callable[[str], None]) -> Iterator[IO[str]]:
+        """Holds a model's lock: two runs of one model would race for its champion.
+
+        Args:
+            name: the model.
+            waiting: told once who holds the lock, where somebody does.
+
+        Yields:
+            The lock's file. Whatever is written there and not taken out again is what a run that
+            died left for the next one.
+        """
+        path = self.root / "locks" / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting(path.read_text(encoding="utf-8"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield lock
+
+
+def open_state(root: Path) -> State:
+    """Opens a state folder, or makes one.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        The state.
+
+    Raises:
+        StateError: it is of a newer format, is no folder, or cannot be written.
+    """
+    root = root.resolve()
+    try:
+        for folder in (root, root / "runs", root / "serving", root / "logs"):
+            folder.mkdir(parents=True, exist_ok=True)
+        _check_format(root)
+    except OSError as exc:
+        msg = f"the state folder {str(root)!r} cannot be used: {exc.strerror}"
+        raise StateError(msg) from exc
+    state = State(root)
+    _ensure_key(state.privacy_key)
+    return state
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file of the state folder.
+
+    Raises:
+        StateError: it is damaged; names the file.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        msg = f"{str(path)!r} is damaged: {exc}. Remove it if nothing else mends it"
+        raise StateError(msg) from exc
+
+
+def write_json(path: Path, document: object) -> None:
+    """Writes a JSON file at once: a process that dies leaves the old one or the new one whole."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with partial.open("w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=1, ensure_ascii=False)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, path)
+
+
+def _check_format(root: Path) -> None:
+    path = root / "state.json"
+    if not path.exists():
+        write_json(path, {"format": FORMAT})
+        return
+    document = read_json(path)
+    stated = document.get("format") if isinstance(document, dict) else None
+    if not isinstance(stated, int):
+        msg = f"{str(path)!r} states no format: this is no state folder of Kubeloop's"
+        raise StateError(msg)
+    if stated > FORMAT:
+        msg = (
+            f"the state folder {str(root)!r} has format {stated}, this version knows up to "
+            f"{FORMAT}: use a newer Kubeloop, or another folder with --state"
+        )
+        raise StateError(msg)
+
+
+def _ensure_key(path: Path) -> None:
+    """Makes the privacy key once; whoever comes second finds the first one's."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(secrets.token_bytes(_KEY_BYTES))
+
+
+def _relink(link: Path, target: str) -> None:
+    partial = link.with_name(f".{link.name}.{os.getpid()}.{secrets.token_hex(2)}")
+    partial.symlink_to(target)
+    os.replace(partial, link)

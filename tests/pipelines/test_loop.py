@@ -1,0 +1,286 @@
+"""The whole loop as a user runs it: one state folder, one run after the other.
+
+The tests stand in the order of a model's life, and each builds on the version that the ones before
+have left in service.
+"""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.candidate import load_pipeline
+from components.examples import Examples, read_examples
+from components.runners import raw_scores
+from pipelines.outputs import Outputs
+from tests.pipelines.laptop import SPEC, Laptop
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
+
+def ask(url: str, body: object) -> Any:
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.loads(answer.read())
+
+
+def await_line(process: "subprocess.Popen[str]", wanted: str) -> str:
+    """Reads the process's output until a line holds a text; returns what was read."""
+    read = ""
+    assert process.stdout
+    for line in process.stdout:
+        read += line
+        if wanted in line:
+            return read
+    pytest.fail(f"{wanted!r} never came:\n{read}\n{process.stderr and process.stderr.read()}")
+
+
+def json_rows(examples: Examples) -> list[dict[str, Any]]:
+    signature = examples.schema.signature
+    rows = []
+    for numbers, strings in zip(examples.numbers, examples.strings, strict=True):
+        row: dict[str, Any] = {
+            name: None if value != value else float(value)
+            for name, value in zip(signature.numbers, numbers, strict=True)
+        }
+        row |= {n: text or None for n, text in zip(signature.strings, strings, strict=True)}
+        rows.append(row)
+    return rows
+
+
+def test_run_serves_first_version_that_answers_as_the_pipeline(laptop: Laptop) -> None:
+    process = laptop.start("run", "spec.yaml", "--keep")
+    screen = await_line(process, "Ctrl-C stops both")
+    result = laptop.result()
+    assert result["status"] == "succeeded"
+    assert (result["version"], result["champion"]["outcome"]) == (1, "crowned first")
+
+    outputs = Outputs(laptop.state / "runs" / "latest" / "artifacts")
+    best, test = outputs.path("evaluate", "best"), outputs.path("prepare", "test")
+    assert best
+    assert test
+    examples = read_examples(test)
+    raw = raw_scores(load_pipeline(best), examples.numbers, examples.strings)
+    expected = ["yes" if p >= 0.5 else "no" for p in raw[:, 1]]
+    rows = json_rows(examples)
+    assert ask(result["endpoint"], {"instances": rows})["predictions"] == expected
+
+    url = result["endpoint"].replace("/v1/", "/v2/").replace(":predict", "/infer")
+    numbers = examples.numbers[:3]
+    body = {
+        "inputs": [
+            {
+                "name": name,
+                "shape": [3],
+                "datatype": "FP32",
+                "data": [None if v != v else float(v) for v in numbers[:, i]],
+            }
+            for i, name in enumerate(examples.schema.signature.numbers)
+        ]
+        + [
+            {"name": name, "shape": [3], "datatype": "BYTES", "data": list(column[:3])}
+            for name, column in zip(
+                examples.schema.signature.strings, examples.strings.T, strict=True
+            )
+        ]
+    }
+    answers = {output["name"]: output for output in ask(url, body)["outputs"]}
+    assert answers["label"]["data"] == expected[:3]
+    flat = raw[:3].reshape(-1).tolist()
+    assert answers["probabilities"]["data"] == pytest.approx(flat, abs=1e-5)
+
+    curl = re.search(r"curl -s .*", screen)
+    assert curl
+    shell = subprocess.run(["bash", "-c", curl[0]], capture_output=True, text=True, check=True)  # noqa: S603
+    assert json.loads(shell.stdout)["predictions"] == expected[:1]
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert laptop.processes() == []
+
+
+def test_result_holds_what_the_readme_says(laptop: Laptop) -> None:
+    result = laptop.result("latest-visits")
+    assert result == laptop.result()
+    assert result["task"] == "binary"
+    assert result["data"]["rows"] == 400
+    assert result["data"]["columns"] == 6
+    assert result["data"]["fingerprint"].startswith("sha256:")
+    assert [c["name"] for c in result["candidates"]] == ["logistic"]
+    assert result["metrics"]["test"].keys() >= {"roc_auc", "accuracy", "f1", "log_loss"}
+    auc = result["metrics"]["test"]["roc_auc"]
+    assert auc["low"] <= auc["value"] <= auc["high"]
+    assert auc["value"] > 0.85
+    assert result["requests"]["failed"] == 0
+    test = Outputs(laptop.state / "runs" / "latest" / "artifacts").path("prepare", "test")
+    assert test
+    rows = len(read_examples(test))
+    assert result["requests"]["sent"] == rows
+    assert result["served_metrics"] == {"requests": rows + 6, "events": rows + 6, "labelled": rows}
+    stages = ["ingest", "validate", "champion", "prepare", "train", "evaluate", "package"]
+    stages += ["register", "deploy", "crown"]
+    assert set(result["stages"]) == {*stages, "requests"}
+    for name in stages:
+        timed = result["stages"][name]
+        assert 0 <= timed["logic_seconds"] <= timed["seconds"]
+    for key in ("bundle", "report", "card"):
+        assert Path(result[key]).exists()
+    assert result["error"] is None
+
+
+def test_run_leaves_no_private_value_behind(laptop: Laptop) -> None:
+    found = [
+        str(path)
+        for path in laptop.state.rglob("*")
+        if path.is_file() and b"@example.org" in path.read_bytes()
+    ]
+    assert found == []
+
+
+def test_run_again_keeps_the_champion(laptop: Laptop) -> None:
+    before = laptop.served()
+    done = laptop.run("run", "spec.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["status"], result["version"]) == ("kept", 1)
+    assert result["champion"] == {"version": 1, "outcome": "kept", "served": 1}
+    assert result["requests"]["failed"] == 0
+    assert "package" not in result["stages"]
+    assert laptop.served() == before
+
+
+def test_run_refused_by_gate_leaves_served_model(laptop: Laptop) -> None:
+    before = laptop.served()
+    done = laptop.run("run", "spec.yaml", "--set", "gates.metrics.roc_auc.min=0.99999")
+    assert done.returncode == 3, done.stderr
+    result = laptop.result()
+    assert (result["status"], result["version"]) == ("refused", None)
+    assert [(g["name"], g["passed"]) for g in result["gates"]] == [
+        ("roc_auc", False),
+        ("champion", True),
+    ]
+    assert "version 1 stays in service" in done.stdout
+    assert {"package", "register", "deploy", "crown"} & set(result["stages"]) == set()
+    assert laptop.served() == before
+
+
+def test_run_with_failing_stage_shows_its_own_message(laptop: Laptop) -> None:
+    before = laptop.served()
+    done = laptop.run("run", "spec.yaml", "--set", "columns.plan.type=number")
+    assert done.returncode == 1
+    result = laptop.result()
+    assert result["status"] == "failed"
+    assert result["error"]["stage"] == "validate"
+    assert "column 'plan': not_a_number in 400 rows" in result["error"]["message"]
+    assert "column 'plan': not_a_number in 400 rows" in done.stdout
+    assert Path(result["report"]).exists()
+    assert laptop.served() == before
+    assert laptop.processes() == []
+
+
+@pytest.mark.parametrize("stage", ["train", "crown"])
+def test_run_interrupted_leaves_no_process_and_the_served_model(laptop: Laptop, stage: str) -> None:
+    before = laptop.served()
+    process = laptop.start("run", "spec.yaml", "--set", "search.seed=11")
+    await_line(process, f"· {stage}")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert laptop.processes() == []
+    assert laptop.served() == before
+    assert laptop.result()["error"]["message"] == "interrupted"
+
+
+def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> None:
+    before = laptop.served()
+    process = laptop.start("run", "spec.yaml", "--set", "search.seed=12")
+    await_line(process, "· crown")
+    process.kill()
+    process.communicate(timeout=60)
+    graph = [line for line in laptop.processes() if "pipelines.graph" in line]
+    deadline = time.monotonic() + 60
+    while graph and time.monotonic() < deadline:
+        time.sleep(0.5)
+        graph = [line for line in laptop.processes() if "pipelines.graph" in line]
+    if Outputs(laptop.state / "runs" / "latest" / "artifacts").finished("crown"):
+        pytest.skip("the orphaned graph crowned before it noticed that nobody listens")
+    done = laptop.run("run", "spec.yaml")
+    assert done.returncode == 0, done.stderr
+    assert laptop.result()["status"] == "kept"
+    assert laptop.served() == before
+    assert laptop.processes() == []
+
+
+def test_second_version_then_rollback(laptop: Laptop) -> None:
+    done = laptop.run("run", "spec.yaml", "--set", "search.seed=13", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["status"] == "succeeded"
+    assert result["champion"]["outcome"] == "replaced"
+    second = result["version"]
+    assert second > 1
+    assert (laptop.served() or {})["version"] == second
+
+    back = laptop.run("rollback", "visits", "--to", "1")
+    assert back.returncode == 0, back.stderr
+    assert f"visits version 1 is champion and served, replacing version {second}" in back.stdout
+    assert (laptop.served() or {})["version"] == 1
+    status = laptop.run("status", "visits")
+    assert "version 1 is served" in status.stdout
+    assert re.search(r"^1 +champion, served", status.stdout, re.MULTILINE)
+    nowhere = laptop.run("rollback", "visits", "--to", "99")
+    assert nowhere.returncode == 1
+    assert "model 'visits' has no version 99: versions are" in nowhere.stderr
+
+
+def test_two_models_run_beside_each_other(laptop: Laptop) -> None:
+    other = SPEC.replace("name: visits", "name: returns")
+    (laptop.folder / "other.yaml").write_text(other, encoding="utf-8")
+    runs = [laptop.start("run", f"{name}.yaml") for name in ("spec", "other")]
+    ended = [run.communicate(timeout=300) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], ended
+    assert laptop.result("latest-visits")["status"] == "kept"
+    assert laptop.result("latest-returns")["status"] == "succeeded"
+    assert laptop.processes() == []
+
+
+def test_run_on_taken_port_says_so(laptop: Laptop) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = laptop.run("run", "spec.yaml", "--port", str(port))
+    assert done.returncode == 2
+    assert f"port {port} is already taken" in done.stderr
+    assert laptop.processes() == []
+
+
+def test_clean_keeps_what_is_served(laptop: Laptop) -> None:
+    served = laptop.served()
+    assert served
+    done = laptop.run("clean", "--keep", "0")
+    assert done.returncode == 0, done.stderr
+    assert Path(served["path"]).is_dir()
+    runs = [r for r in (laptop.state / "runs").iterdir() if not r.is_symlink()]
+    assert len(runs) <= 4
+    links = [r for r in (laptop.state / "runs").iterdir() if r.is_symlink()]
+    assert [link.name for link in links if not link.exists()] == []
+
+
+def test_a_folder_named_components_does_not_shadow_ours(laptop: Laptop) -> None:
+    shadow = laptop.folder / "components"
+    shadow.mkdir()
+    (shadow / "__init__.py").write_text("raise SystemExit('the wrong components')")
+    done = laptop.run("run", "spec.yaml", "--set", "split.test=0.3", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "succeeded"

@@ -1,0 +1,165 @@
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components.errors import DeployError
+from components.serve import v1
+from components.serve.events import Answered, Bounds, Events, cloud_event
+from components.serve.limits import Limits
+from components.serve.runtime import Model, open_model
+from tests.bundles import Fitted
+from tests.serving import Collector
+
+QUICK = Bounds(linger_s=0.01, timeout_s=0.3, flush_s=1.0)
+
+
+class Lost:
+    """Counts dropped events."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, model: Model, count: int) -> None:
+        self.count += count
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    yield collector
+    collector.close()
+
+
+def answered(model: Model, identity: str = "a", rows: int = 2, size: int = 100) -> Answered:
+    values = [[30.5, None, "Bern", "basic"], [61, 2.0, None, "gold"]] * rows
+    read = v1.read({"instances": values[:rows]}, model.contract, Limits())
+    return Answered(identity, model, read, model.predict(read), 0.0012, 1795176000.5, size)
+
+
+def test_cloud_event_of_a_classifier_holds_features_labels_and_probabilities(model: Model) -> None:
+    event = json.loads(json.dumps(cloud_event(answered(model, "req-1"))))
+    probabilities = event["data"].pop("probabilities")
+    income = event["data"]["features"].pop("income")
+    assert event == {
+        "specversion": "1.0",
+        "id": "req-1",
+        "type": "io.kubeloop.prediction",
+        "source": "/kubeloop/serve",
+        "time": "2026-11-20T12:00:00.500000Z",
+        "datacontenttype": "application/json",
+        "data": {
+            "model": "churn",
+            "version": 3,
+            "duration_seconds": 0.0012,
+            "features": {"age": [30.5, 61.0], "city": ["Bern", None], "plan": ["basic", "gold"]},
+            "labels": ["No", "No"],
+        },
+    }
+    assert income[1] == 2.0
+    assert [len(row) for row in probabilities] == [2, 2]
+
+
+def test_cloud_event_of_a_regression_holds_predictions(regression: Fitted) -> None:
+    data: Any = cloud_event(answered(open_model(regression.folder, 1)))["data"]
+    assert len(data["predictions"]) == 2
+    assert "labels" not in data
+
+
+def test_offered_events_arrive_in_batches_with_null_for_missing(
+    model: Model, collector: Collector
+) -> None:
+    lost = Lost()
+    events = Events(collector.url, lost, QUICK)
+    for number in range(50):
+        assert events.offer(answered(model, str(number)))
+    events.close()
+    assert collector.ids == [str(number) for number in range(50)]
+    assert len(collector.batches) < 50
+    assert set(collector.paths) == {"/events"}
+    assert set(collector.types) == {"application/cloudevents-batch+json"}
+    assert collector.batches[0][0]["data"]["features"]["income"] == [None, 2.0]
+    assert lost.count == 0
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        Bounds(events=3, linger_s=60, flush_s=0),
+        Bounds(rows=6, linger_s=60, flush_s=0),
+        Bounds(bytes=300, linger_s=60, flush_s=0),
+    ],
+)
+def test_offer_to_a_full_queue_drops_and_counts_at_once(model: Model, bounds: Bounds) -> None:
+    lost = Lost()
+    events = Events("http://127.0.0.1:9", lost, bounds)
+    one = answered(model)
+    started = time.perf_counter()
+    assert [events.offer(one) for _ in range(5)] == [True, True, True, False, False]
+    assert time.perf_counter() - started < 0.1
+    assert lost.count == 2
+    events.close()
+    assert lost.count == 5
+
+
+def test_events_for_a_monitor_that_is_away_are_dropped_and_counted(model: Model) -> None:
+    lost = Lost()
+    events = Events("http://127.0.0.1:9", lost, QUICK)
+    events.offer(answered(model))
+    deadline = time.monotonic() + 5
+    while lost.count == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert lost.count == 1
+    events.close()
+
+
+def test_close_with_a_slow_monitor_ends_within_the_deadline(
+    model: Model, collector: Collector
+) -> None:
+    collector.delay = 1.0
+    lost = Lost()
+    events = Events(collector.url, lost, Bounds(linger_s=0.01, timeout_s=0.2, flush_s=0.3))
+    for number in range(5):
+        events.offer(answered(model, str(number)))
+    started = time.monotonic()
+    events.close()
+    assert time.monotonic() - started < 1.0
+    assert lost.count == 5
+
+
+def test_a_busy_monitor_is_asked_again(model: Model, collector: Collector) -> None:
+    collector.statuses = [503, 429]
+    lost = Lost()
+    events = Events(collector.url, lost, QUICK)
+    events.offer(answered(model, "again"))
+    events.close()
+    assert collector.ids == ["again"]
+    assert lost.count == 0
+
+
+def test_a_refusing_monitor_is_not_asked_again(model: Model, collector: Collector) -> None:
+    collector.statuses = [400]
+    lost = Lost()
+    events = Events(collector.url, lost, QUICK)
+    events.offer(answered(model, "bad"))
+    time.sleep(0.1)
+    events.offer(answered(model, "good"))
+    events.close()
+    assert collector.ids == ["good"]
+    assert lost.count == 1
+
+
+def test_a_batch_is_bounded_in_rows(model: Model, collector: Collector) -> None:
+    events = Events(collector.url, Lost(), Bounds(linger_s=0.2, batch_rows=4))
+    for number in range(4):
+        events.offer(answered(model, str(number)))
+    events.close()
+    assert [len(batch) for batch in collector.batches] == [2, 2]
+
+
+@pytest.mark.parametrize("url", ["localhost:9091", "ftp://x", "http://"])
+def test_events_to_no_url_is_refused(url: str) -> None:
+    with pytest.raises(DeployError, match="is no URL; expected http://HOST:PORT"):
+        Events(url, Lost())
