@@ -7,6 +7,8 @@ reads its column roles from here and nowhere else.
 from enum import StrEnum
 from pathlib import Path
 
+import polars as pl
+
 from components.signature import Frozen, Label
 
 ROWS = "rows.parquet"
@@ -39,7 +41,7 @@ class Lineage(Frozen):
     Attributes:
         run_id: the run that read them.
         rows: how many there are.
-        columns: how many columns the source has.
+        columns: how many columns they have, without the dropped ones.
         fingerprint: `sha256:…` of the content; row order and file layout do not count.
     """
 
@@ -62,7 +64,10 @@ class ColumnContract(Frozen):
         minimum: smallest number allowed, if any.
         maximum: largest number allowed, if any.
         values: the only categories allowed, if declared.
+        unique: whether no value may occur twice.
         protected: whether fairness is reported by it.
+        private: whether it holds hashed or masked values, which are never a feature.
+        inferred: whether the type was read off the data and not declared.
     """
 
     name: str
@@ -74,7 +79,10 @@ class ColumnContract(Frozen):
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[str, ...] | None = None
+    unique: bool = False
     protected: bool = False
+    private: bool = False
+    inferred: bool = True
 
 
 class Contract(Frozen):
@@ -105,3 +113,35 @@ class Contract(Frozen):
     def read(cls, folder: Path) -> "Contract":
         """Reads `contract.json` from a folder."""
         return cls.model_validate_json((folder / CONTRACT).read_text(encoding="utf-8"))
+
+
+def has_text(dtype: pl.DataType) -> bool:
+    """Returns whether values of a type can be written as text: no lists, structs or bytes."""
+    return not (dtype.is_nested() or dtype in (pl.Binary, pl.Duration, pl.Object))
+
+
+def canonical_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Writes a column as the text that a client would send for the same value.
+
+    The integer 1, the float 1.0 and the decimal 1.00 are all "1", so that a category, an id or a
+    class keeps its name when a missing value elsewhere makes a reader turn integers into floats.
+    Text stays as it is, because "1.10" may be another version than "1.1".
+
+    Args:
+        column: the values, NaN counting as missing.
+        dtype: of the column; one that `has_text` refuses becomes null.
+
+    Returns:
+        Text.
+    """
+    if not has_text(dtype):
+        return pl.when(False).then(pl.lit("")).otherwise(None)
+    if dtype.is_decimal():
+        text = column.cast(pl.String).str.replace(r"(\.\d*?)0+$", "$1")
+        return text.str.strip_suffix(".")
+    if not dtype.is_float():
+        return column.cast(pl.String)
+    # Beyond 2^53 a float has no unit place, and its digits would be invented.
+    whole = (column == column.round()) & (column.abs() < 2**53)
+    integer = column.cast(pl.Int64, strict=False).cast(pl.String)
+    return pl.when(whole).then(integer).when(column.is_not_nan()).then(column.cast(pl.String))

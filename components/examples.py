@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from components.contract import ROWS, Lineage
+from components.contract import ROWS, Lineage, canonical_text
 from components.signature import Frozen, Label, Numbers, Signature, Strings
 
 SCHEMA = "examples.json"
@@ -76,7 +76,7 @@ def read_examples(folder: Path) -> Examples:
         The examples.
     """
     schema = read_schema(folder)
-    rows = pl.read_parquet(folder / ROWS)
+    rows = pl.read_parquet(folder / ROWS, glob=False)
     numbers, strings = feature_tensors(rows, schema.signature)
     return Examples(schema, numbers, strings, rows[schema.target].to_numpy())
 
@@ -99,5 +99,6 @@ def feature_tensors(rows: pl.DataFrame, signature: Signature) -> tuple[Numbers, 
     strings = np.full((len(rows), len(signature.strings)), "", dtype=object)
     for index, name in enumerate(signature.strings):
         if name in rows.columns:
-            strings[:, index] = rows[name].cast(pl.String).fill_null("").to_numpy()
+            text = canonical_text(pl.col(name), rows.schema[name]).fill_null("")
+            strings[:, index] = rows.select(text.alias(name)).to_series().to_numpy()
     return numbers, strings

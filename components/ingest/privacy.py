@@ -7,11 +7,13 @@ values stay equal under one key; a masked one keeps only the shape of its values
 import hashlib
 import hmac
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from components.contract import canonical_text, has_text
 from components.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,26 +34,45 @@ def protect(rows: pl.LazyFrame, spec: "Spec") -> pl.LazyFrame:
         The rows without any declared private value; hashed and masked columns are text.
 
     Raises:
-        DataError: a column is to be hashed and there is no key.
+        DataError: a column is to be hashed and there is no key, or holds lists or bytes.
     """
-    present = set(rows.collect_schema().names())
-    ways = {name: c.privacy for name, c in spec.columns.items() if c.privacy and name in present}
-    dropped = [name for name, way in ways.items() if way == "drop"]
-    dropped += [name for name in spec.drop if name in present]
-    hashed = [name for name, way in ways.items() if way == "hash"]
-    changes = [_mask(name) for name, way in ways.items() if way == "mask"]
+    schema = rows.collect_schema()
+    ways = {name: c.privacy for name, c in spec.columns.items() if c.privacy}
+    dropped = {name for name, way in ways.items() if way == "drop"} | set(spec.drop)
+    kept = {name: way for name, way in ways.items() if name not in dropped}
+    _require_text(kept, schema)
+    hashed = [name for name, way in kept.items() if way == "hash"]
+    texts = {name: _text(name, schema[name], spec.columns[name].missing) for name in kept}
+    changes = [_mask(texts[name]).alias(name) for name, way in kept.items() if way == "mask"]
     if hashed:
         key = _read_key()
-        changes += [_keyed_hash(name, key) for name in hashed]
+        changes += [_keyed_hash(texts[name], key).alias(name) for name in hashed]
     return rows.with_columns(changes).drop(dropped)
 
 
-def _mask(name: str) -> pl.Expr:
-    letters = pl.col(name).cast(pl.String).str.replace_all(r"\p{L}", "x")
+def _require_text(ways: Mapping[str, str], schema: pl.Schema) -> None:
+    for name, way in ways.items():
+        if not has_text(schema[name]):
+            msg = (
+                f"column {name!r} is declared `privacy: {way}` and holds {schema[name]}, expected "
+                "single values; declare `privacy: drop`"
+            )
+            raise DataError(msg)
+
+
+def _text(name: str, dtype: pl.DataType, missing: Sequence[str]) -> pl.Expr:
+    """The values that count as such: a blank is no person, and must not be hashed into one."""
+    text = canonical_text(pl.col(name), dtype).str.strip_chars()
+    return pl.when(~text.is_in(["", *(token.strip() for token in missing)])).then(text)
+
+
+def _mask(text: pl.Expr) -> pl.Expr:
+    # Marks are parts of letters in many scripts, and symbols and unassigned code points may tell.
+    letters = text.str.replace_all(r"[\p{L}\p{M}\p{So}\p{C}]", "x")
     return letters.str.replace_all(r"\p{N}", "0")
 
 
-def _keyed_hash(name: str, key: bytes) -> pl.Expr:
+def _keyed_hash(text: pl.Expr, key: bytes) -> pl.Expr:
     """HMAC-SHA-256 (RFC 2104), cut to 128 bits: enough that no two of 10^15 entities collide."""
 
     def hashed(values: pl.Series) -> pl.Series:
@@ -63,8 +84,7 @@ def _keyed_hash(name: str, key: bytes) -> pl.Expr:
             dtype=pl.String,
         )
 
-    column = pl.col(name).cast(pl.String)
-    return column.map_batches(hashed, return_dtype=pl.String, is_elementwise=True)
+    return text.map_batches(hashed, return_dtype=pl.String, is_elementwise=True)
 
 
 def _read_key() -> bytes:

@@ -29,7 +29,7 @@ def build_signature(contract: Contract, train: pl.LazyFrame) -> Signature:
     distinct = train.select(pl.col(names).n_unique()).collect(engine="streaming").row(0, named=True)
     kept = [c for c in contract.columns if c.role is Role.FEATURE and distinct[c.name] > 1]
     if not kept:
-        msg = f"no feature is left: {', '.join(names)} are constant in the training rows"
+        msg = f"no feature is left: all {len(names)} candidates are constant in the training rows"
         raise DataError(msg)
     numbers = [
         Feature(name=c.name, dtype="float32", nullable=c.nullable, missing=c.missing)
@@ -56,8 +56,11 @@ def build_signature(contract: Contract, train: pl.LazyFrame) -> Signature:
 
 
 def _categories(train: pl.LazyFrame, name: str) -> tuple[str, ...]:
-    counts = train.select(pl.col(name).drop_nulls().value_counts(sort=True)).unnest(name)
-    return tuple(sorted(counts.head(_MOST_CATEGORIES).collect()[name].to_list()))
+    values = train.select(pl.col(name).alias("category")).drop_nulls()
+    counts = values.group_by("category").agg(pl.len().alias("rows"))
+    # By name among equals, so that the same rows give the same signature.
+    order = counts.sort("rows", "category", descending=[True, False]).head(_MOST_CATEGORIES)
+    return tuple(sorted(order.collect(engine="streaming")["category"].to_list()))
 
 
 def _outputs(classes: tuple[Label, ...] | None) -> tuple[Output, ...]:

@@ -33,7 +33,7 @@ def prepare_examples(
         DataError: a part is empty or lacks a class, or no feature is left.
     """
     contract = Contract.read(data)
-    rows = pl.scan_parquet(data / ROWS)
+    rows = pl.scan_parquet(data / ROWS, glob=False)
     marked = rows.with_columns(part_of(rows, contract, spec.split).alias("\0part"))
     parts = {part: marked.filter(pl.col("\0part") == part).drop("\0part") for part in PARTS}
     _require_classes(marked, contract)
@@ -50,7 +50,8 @@ def prepare_examples(
         parts[part].select(wanted).sink_parquet(folder / ROWS)
         write_schema(folder, schema)
     train, validation, test = (
-        pl.scan_parquet(folder / ROWS).select(pl.len()).collect().item() for folder in folders
+        pl.scan_parquet(folder / ROWS, glob=False).select(pl.len()).collect().item()
+        for folder in folders
     )
     return train, validation, test
 

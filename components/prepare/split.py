@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from components.contract import Contract, Role
+from components.contract import Contract, Role, canonical_text
 from components.errors import DataError
 from components.spec import Split
 
@@ -21,7 +21,7 @@ def part_of(rows: pl.LazyFrame, contract: Contract, split: Split) -> pl.Expr:
     """Returns the part of every row as text.
 
     Args:
-        rows: typed rows, needed for the cuts of a split by time.
+        rows: typed rows; their values decide the cuts of a split by time.
         contract: names id, group and timestamp.
         split: method, fractions and seed.
 
@@ -32,20 +32,30 @@ def part_of(rows: pl.LazyFrame, contract: Contract, split: Split) -> pl.Expr:
     """
     if split.method == "time":
         return _by_time(rows, contract.named(Role.TIMESTAMP)[0], split)
-    return _by_hash(_key(contract, split), split)
+    return _by_hash(_texts(rows, contract, _key(contract, split)), split)
 
 
 def _key(contract: Contract, split: Split) -> list[str]:
     if split.method == "group":
         return contract.named(Role.GROUP)
     # Without an id the row itself is the key: its canonical typed values, in the names' order.
-    return contract.named(Role.ID) or sorted(
-        c.name for c in contract.columns if c.role in (Role.FEATURE, Role.TARGET, Role.TIMESTAMP)
-    )
+    # What is no feature today may be one when more rows are there, so roles do not matter; private
+    # values do, as they depend on a key.
+    return contract.named(Role.ID) or sorted(c.name for c in contract.columns if not c.private)
 
 
-def _by_hash(columns: list[str], split: Split) -> pl.Expr:
-    texts = [pl.col(name).cast(pl.String).fill_null("\0") for name in columns]
+def _texts(rows: pl.LazyFrame, contract: Contract, names: list[str]) -> list[pl.Expr]:
+    """Canonical texts: a class by its label, as its index moves when another class turns up."""
+    schema = rows.collect_schema()
+    texts = [canonical_text(pl.col(name), schema[name]) for name in names]
+    if contract.classes is not None and contract.target in names:
+        labels = {str(index): str(label) for index, label in enumerate(contract.classes)}
+        position = names.index(contract.target)
+        texts[position] = texts[position].replace_strict(labels, return_dtype=pl.String)
+    return [text.fill_null("\0") for text in texts]
+
+
+def _by_hash(texts: list[pl.Expr], split: Split) -> pl.Expr:
     key = pl.concat_str(texts, separator=_SEPARATOR)
     share = key.map_batches(
         lambda keys: uniform(keys, split.seed), return_dtype=pl.Float64, is_elementwise=True
@@ -87,7 +97,10 @@ def _by_time(rows: pl.LazyFrame, timestamp: str, split: Split) -> pl.Expr:
     ).collect(engine="streaming")
     test, validation = cuts["test"].item(), cuts["validation"].item()
     if test is None or test == validation:
-        msg = f"timestamp {timestamp!r} has too few different moments to split by time"
+        msg = (
+            f"timestamp {timestamp!r} has too few different moments to split by time: expected "
+            "several in each part; use split.method random"
+        )
         raise DataError(msg)
     return (
         pl.when(column > test)

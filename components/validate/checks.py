@@ -6,13 +6,17 @@ from enum import StrEnum
 import polars as pl
 
 from components.contract import ColumnContract, ColumnType, Contract, Role
-from components.validate.profile import Profile
-from components.validate.typed import present, typed
+from components.validate.profile import BOOLEANS, Profile
+from components.validate.target import target_text
+from components.validate.typed import LARGEST_FEATURE, present, typed
 
 _PLACES = 5
 # Fewer rows than this cannot be split three ways and judged with any confidence.
 MINIMUM_ROWS = 50
 _MUCH_MISSING = 0.5
+_MOSTLY_NUMBERS = 0.5
+_NEEDED = (Role.ID, Role.TIMESTAMP, Role.GROUP)
+_DESCRIBING = (Role.FEATURE, Role.IGNORED)
 
 
 class Severity(StrEnum):
@@ -45,8 +49,9 @@ class Failure:
     def __str__(self) -> str:
         """Returns the failure as one line."""
         where = f"column {self.column!r}" if self.column else "the table"
-        rows = f", first at rows {', '.join(map(str, self.places))}" if self.places else ""
-        return f"{where}: {self.code} in {self.count} rows{rows}; {self.expected}"
+        rows = f" (from 0: {', '.join(map(str, self.places))})" if self.places else ""
+        counted = f"{self.count} row{'' if self.count == 1 else 's'}"
+        return f"{where}: {self.code} in {counted}{rows}; expected {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -88,39 +93,71 @@ def find_failures(
 
 
 def _checks(column: ColumnContract, seen: Profile) -> list[_Check]:
-    if column.role is Role.IGNORED:
-        return []
     value, source = typed(column, seen), present(column, seen)
-    refuse, name = Severity.REFUSE, column.name
-    checks = []
-    if column.role is Role.TARGET:
-        said = "rows without a target are left out"
-        return [_Check("target_missing", name, source.is_null(), Severity.WARN, said)]
-    if column.type in (ColumnType.NUMBER, ColumnType.DATE):
-        broken = value.is_null() & source.is_not_null()
-        checks.append(_Check(f"not_a_{column.type}", name, broken, refuse, f"a {column.type}"))
+    text = target_text(column, seen) if column.role is Role.TARGET else value
+    checks = [*_missing_checks(column, source), *_type_checks(column, seen, value, source)]
+
+    def refuse(code: str, breaks: pl.Expr, expected: str) -> None:
+        checks.append(_Check(code, column.name, breaks, Severity.REFUSE, expected))
+
     if column.minimum is not None:
-        said = f"at least {column.minimum:g}"
-        checks.append(_Check("below_min", name, value < column.minimum, refuse, said))
+        refuse("below_min", value < column.minimum, f"at least {column.minimum!r}")
     if column.maximum is not None:
-        said = f"at most {column.maximum:g}"
-        checks.append(_Check("above_max", name, value > column.maximum, refuse, said))
+        refuse("above_max", value > column.maximum, f"at most {column.maximum!r}")
     if column.values is not None:
-        unknown = value.is_not_null() & ~value.is_in(list(column.values))
-        said = f"one of {', '.join(column.values)}"
-        checks.append(_Check("unknown_value", name, unknown, refuse, said))
-    if not column.nullable or column.role is Role.TIMESTAMP:
-        checks.append(_Check("missing", name, source.is_null(), refuse, "a value in every row"))
-    if column.role is Role.ID:
-        checks.append(_Check("missing", name, source.is_null(), refuse, "an id in every row"))
+        unknown = text.is_not_null() & ~text.is_in(list(column.values))
+        refuse("unknown_value", unknown, f"one of {', '.join(column.values)}")
+    if column.unique:
+        again = text.is_not_null() & text.is_duplicated()
+        refuse("not_unique", again, "every value once, as `unique` is declared")
     return checks
+
+
+def _missing_checks(column: ColumnContract, source: pl.Expr) -> list[_Check]:
+    absent, name = source.is_null(), column.name
+    if column.role is Role.TARGET and column.nullable:
+        said = "a target; these rows are left out"
+        return [_Check("target_missing", name, absent, Severity.WARN, said)]
+    if column.nullable and column.role not in _NEEDED:
+        return []
+    said = f"a value in every row, as it is the {column.role}"
+    if not column.nullable:
+        said = "a value in every row, as `nullable: false` is declared"
+    return [_Check("missing", name, absent, Severity.REFUSE, said)]
+
+
+def _type_checks(
+    column: ColumnContract, seen: Profile, value: pl.Expr, source: pl.Expr
+) -> list[_Check]:
+    name, kind, refuse = column.name, column.type, Severity.REFUSE
+    unread = value.is_null() & source.is_not_null()
+    if column.role is Role.TARGET and kind is not ColumnType.NUMBER:
+        return []
+    if kind is ColumnType.NUMBER:
+        said = f"a finite number of at most ±{LARGEST_FEATURE:.2g}"
+        return [_Check("not_a_number", name, unread, refuse, said)]
+    if kind is ColumnType.DATE:
+        form = seen.likely_format or "%Y-%m-%d"
+        said = f"a date, all in one format ({form})"
+        return [_Check("not_a_date", name, unread, refuse, said)]
+    if kind is ColumnType.BOOLEAN:
+        said = "true or false; two other values are `type: category`"
+        strange = value.is_not_null() & ~value.is_in(list(BOOLEANS))
+        return [_Check("not_a_boolean", name, strange, refuse, said)]
+    mostly = _MOSTLY_NUMBERS * (seen.rows - seen.missing) <= seen.numbers < seen.rows - seen.missing
+    if mostly and column.role in _DESCRIBING and column.inferred and seen.dtype == pl.String:
+        text = source.cast(pl.Float64, strict=False).is_null() & source.is_not_null()
+        said = "numbers, as in most rows; declare the texts as `missing`, or `type: category`"
+        return [_Check("mixed_types", name, text, Severity.WARN, said)]
+    return []
 
 
 def _table_failures(contract: Contract, profiles: dict[str, Profile]) -> list[Failure]:
     failures = []
-    rows = contract.lineage.rows
+    target = profiles[contract.target]
+    rows = target.rows - target.missing
     if rows < MINIMUM_ROWS:
-        said = f"at least {MINIMUM_ROWS} rows to split, fit and judge"
+        said = f"at least {MINIMUM_ROWS} with a target, to split, fit and judge"
         failures.append(Failure("too_few_rows", "", rows, Severity.REFUSE, said))
     if not contract.named(Role.FEATURE):
         said = "at least one column that can be a feature"

@@ -2,11 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from components.contract import ColumnContract, ColumnType, Role
+import polars as pl
+
+from components.contract import ColumnContract, ColumnType, Role, has_text
+from components.spec import Column
 from components.validate.profile import NUMBER_MISSING, Profile
 
 if TYPE_CHECKING:
-    from components.spec import Column, Spec
+    from components.spec import Spec
 
 # A text column in which nearly every row differs names its rows and does not describe them.
 _IDENTIFYING_SHARE = 0.9
@@ -28,11 +31,13 @@ def infer_columns(spec: "Spec", profiles: dict[str, Profile]) -> tuple[ColumnCon
     )
 
 
-def _infer(name: str, seen: Profile, declared: "Column | None", spec: "Spec") -> ColumnContract:
-    kind = _type(seen, declared)
+def _infer(name: str, seen: Profile, declared: Column | None, spec: "Spec") -> ColumnContract:
+    private = bool(declared and declared.privacy)
+    kind = ColumnType.CATEGORY if private else _type(name, seen, declared, spec)
     role, reason = _role(name, kind, seen, spec)
-    stated = tuple(declared.missing) if declared and declared.missing else ()
-    missing = stated or (NUMBER_MISSING if kind is ColumnType.NUMBER else ())
+    # What ingest hashed or masked is no longer any value that the spec speaks of.
+    said = declared if declared and not private else Column()
+    missing = tuple(said.missing) or (NUMBER_MISSING if kind is ColumnType.NUMBER else ())
     return ColumnContract(
         name=name,
         type=kind,
@@ -40,19 +45,53 @@ def _infer(name: str, seen: Profile, declared: "Column | None", spec: "Spec") ->
         reason=reason,
         nullable=declared is None or declared.nullable is not False,
         missing=missing,
-        minimum=declared.min if declared else None,
-        maximum=declared.max if declared else None,
-        values=tuple(map(str, declared.values)) if declared and declared.values else None,
+        minimum=said.min,
+        maximum=said.max,
+        values=_values(said, kind, seen),
+        unique=bool(declared and declared.unique),
         protected=bool(declared and declared.protected),
+        private=private,
+        inferred=said.type is None,
     )
 
 
-def _type(seen: Profile, declared: "Column | None") -> ColumnType:
+def _values(said: Column, kind: ColumnType, seen: Profile) -> tuple[str, ...] | None:
+    """The declared values as the texts that they are after typing."""
+    if said.values is None:
+        return None
+    texts = tuple(scalar_text(value, whole=seen.dtype != pl.String) for value in said.values)
+    return tuple(text.lower() for text in texts) if kind is ColumnType.BOOLEAN else texts
+
+
+def scalar_text(value: bool | float | str, *, whole: bool = True) -> str:
+    """Returns a value of the spec as text, as `canonical_text` writes one of the data.
+
+    Args:
+        value: as the spec states it.
+        whole: whether 1.0 is "1"; a text column may hold "1.0" as such.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if whole and isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _type(name: str, seen: Profile, declared: Column | None, spec: "Spec") -> ColumnType:
     if declared and declared.type:
         return ColumnType(declared.type)
-    if declared and declared.values:
+    if name in (spec.id, spec.split.group):
+        # As numbers, two long ids could become one.
         return ColumnType.CATEGORY
-    if seen.dtype.is_temporal() or seen.date_format:
+    if name == spec.target and spec.task == "regression":
+        return ColumnType.NUMBER
+    if name == spec.timestamp:
+        return ColumnType.NUMBER if seen.numeric else ColumnType.DATE
+    if declared and declared.values:
+        return ColumnType.BOOLEAN if seen.boolean else ColumnType.CATEGORY
+    if declared and (declared.min is not None or declared.max is not None):
+        return ColumnType.NUMBER
+    if seen.dtype in (pl.Date, pl.Datetime) or seen.date_format:
         return ColumnType.DATE
     if seen.boolean:
         return ColumnType.BOOLEAN
@@ -71,6 +110,10 @@ def _role(name: str, kind: ColumnType, seen: Profile, spec: "Spec") -> tuple[Rol
             return role, ""
     if declared and declared.privacy:
         return Role.IGNORED, f"private ({declared.privacy})"
+    if not name:
+        return Role.IGNORED, "it has no name"
+    if not has_text(seen.dtype):
+        return Role.IGNORED, f"it holds {seen.dtype}, expected single values"
     if kind is ColumnType.DATE:
         return Role.IGNORED, "a date, which is no feature"
     if seen.missing == seen.rows:

@@ -42,7 +42,7 @@ def validate_table(spec: "Spec", lineage: Lineage, table: Path, folder: Path) ->
     Args:
         spec: declares what the data cannot show.
         lineage: where the rows came from.
-        table: the folder that `ingest` wrote.
+        table: the folder that `ingest` wrote, which holds every column that the spec names.
         folder: receives `rows.parquet` (typed; the target as class index or float64, rows without
             a target left out) and `contract.json`.
 
@@ -51,44 +51,23 @@ def validate_table(spec: "Spec", lineage: Lineage, table: Path, folder: Path) ->
         report is written first.
 
     Raises:
-        DataError: a column that the spec names is not there, or the target cannot be read.
+        DataError: the target has too few or too many classes, or none is the positive one.
     """
-    rows = pl.scan_parquet(table / ROWS)
-    _require_columns(spec, rows.collect_schema().names())
+    rows = pl.scan_parquet(table / ROWS, glob=False)
     declared = {name: tuple(c.missing) for name, c in spec.columns.items() if c.missing}
     profiles = profile(rows, declared)
-    classes = find_classes(rows, spec, profiles[spec.target])
-    contract = Contract(
-        columns=infer_columns(spec, profiles),
-        target=spec.target,
-        classes=classes,
-        lineage=lineage,
-    )
+    columns = infer_columns(spec, profiles)
+    seen = profiles[spec.target]
+    target = next(column for column in columns if column.name == spec.target)
+    classes = find_classes(rows, spec, target, seen)
+    contract = Contract(columns=columns, target=spec.target, classes=classes, lineage=lineage)
     failures = tuple(find_failures(rows, contract, profiles))
     kept = [typed(c, profiles[c.name]) for c in contract.columns if c.name != spec.target]
-    target = (
-        typed(next(c for c in contract.columns if c.name == spec.target), profiles[spec.target])
-        if classes is None
-        else class_index(spec.target, classes).alias(spec.target)
-    )
+    answer = typed(target, seen) if classes is None else class_index(target, seen, classes)
     folder.mkdir(parents=True, exist_ok=True)
-    typed_rows = rows.select(*kept, target).filter(pl.col(spec.target).is_not_null())
+    typed_rows = rows.select(*kept, answer.alias(spec.target)).filter(
+        pl.col(spec.target).is_not_null()
+    )
     typed_rows.sink_parquet(folder / ROWS)
     contract.write(folder)
     return Checked(contract, failures, render(spec.name, contract, profiles, failures))
-
-
-def _require_columns(spec: "Spec", present: list[str]) -> None:
-    wanted = {"id": spec.id, "timestamp": spec.timestamp, "split.group": spec.split.group}
-    lacking = [f"{key}: {name!r}" for key, name in wanted.items() if name and name not in present]
-    lacking += [
-        f"columns.{name}"
-        for name, column in spec.columns.items()
-        if name not in present and column.privacy != "drop" and name not in spec.drop
-    ]
-    if lacking:
-        msg = (
-            f"the spec names columns that the data lacks: {', '.join(lacking)}; "
-            f"the data has {', '.join(present)}"
-        )
-        raise DataError(msg)
