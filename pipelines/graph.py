@@ -1,22 +1,41 @@
-"""Runs a compiled pipeline through kfp's local runner; a process of its own.
+"""Compiles the training pipeline and runs it through kfp's local runner; a process of its own.
 
 In a process, because kfp prints what its tasks print, and a run that is interrupted has to take
-every task with it: the engine ends the whole process group.
+every task with it: the engine ends the whole process group. And because kfp is slow to import: the
+command starts without it.
 """
 
 import argparse
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
+
+from components.revision import code_revision
+from pipelines.compile import compile_training
+
+_WATCH_S = 0.5
 
 
 def main() -> None:
     """Runs `python -m pipelines.graph IR ARGUMENTS ROOT`."""
-    parser = argparse.ArgumentParser(description="Run a compiled pipeline on this machine.")
-    parser.add_argument("ir", type=Path, help="IR YAML")
+    parser = argparse.ArgumentParser(description="Compile and run the pipeline on this machine.")
+    parser.add_argument("ir", type=Path, help="where the compiled IR goes")
     parser.add_argument("arguments", type=Path, help="the pipeline's arguments as JSON")
     parser.add_argument("root", type=Path, help="where artifacts go")
     call = parser.parse_args()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    call.ir.write_text(compile_training(code_revision()), encoding="utf-8")
     run_graph(call.ir, json.loads(call.arguments.read_text(encoding="utf-8")), call.root)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends the process group once the engine is gone: nobody is left to take a deploy back."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os.killpg(0, signal.SIGKILL)
 
 
 def run_graph(ir: Path, arguments: dict[str, object], root: Path) -> None:

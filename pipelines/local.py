@@ -18,9 +18,7 @@ from typing import IO, Any
 
 from components.deploy import model_server
 from components.ingest.privacy import KEY_FILE_VARIABLE
-from components.revision import code_revision
 from components.spec import Spec, plan
-from pipelines.compile import compile_training
 from pipelines.outcome import build_result
 from pipelines.outputs import Outputs
 from pipelines.progress import LogReader, Progress
@@ -81,11 +79,14 @@ def run_spec(
         StateError: the services cannot be started.
         KeyboardInterrupt: Ctrl-C or SIGTERM; nothing runs on, the served model is as it was.
     """
-    with state.model_lock(spec.name, progress.waiting) as lock, running(state, ports) as services:
+    with (
+        state.model_lock(spec.name, lambda note: progress.waiting(_holder(note))) as lock,
+        running(state, ports) as services,
+    ):
         _recover(spec.name, lock, state, services)
         folder = state.new_run(spec.name)
         run = Run(spec, folder, services, progress, state.serving(spec.name))
-        _note(lock, {"run": str(folder), "before": run.before})
+        _note(lock, {"run": folder.name, "before": run.before})
         began = time.monotonic()
         result: Result | None = None
         try:
@@ -103,7 +104,7 @@ def run_spec(
             raise
         finally:
             if result is None or result.status is Status.FAILED:
-                _take_back(run.spec.name, run.outputs, run.before, state, services)
+                _take_back(run.spec.name, run.before, state, services)
             _note(lock, None)
             if result:
                 write_json(folder / "result.json", result.document())
@@ -114,8 +115,7 @@ def run_spec(
 def _run_graph(run: Run, state: State) -> ErrorResult | None:
     """Runs the compiled graph; returns why it failed, or None."""
     run.folder.joinpath("artifacts").mkdir()
-    ir, arguments = run.folder / "training.yaml", run.folder / "arguments.json"
-    ir.write_text(compile_training(code_revision()), encoding="utf-8")
+    arguments = run.folder / "arguments.json"
     write_json(
         arguments,
         {
@@ -128,7 +128,7 @@ def _run_graph(run: Run, state: State) -> ErrorResult | None:
         },
     )
     command = [sys.executable, "-P", "-m", "pipelines.graph"]
-    command += [str(ir), str(arguments), str(run.folder / "artifacts")]
+    command += [str(run.folder / "training.yaml"), str(arguments), str(run.folder / "artifacts")]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -227,23 +227,29 @@ def _note(lock: IO[str], document: dict[str, Any] | None) -> None:
     os.fsync(lock.fileno())
 
 
+def _holder(note: str) -> str:
+    """Reads from the lock's note which run holds it; a run that has just begun has none yet."""
+    return str(json.loads(note)["run"]) if note else ""
+
+
 def _recover(name: str, lock: IO[str], state: State, services: Services) -> None:
     """Takes back what a killed run had loaded and not crowned."""
     lock.seek(0)
     text = lock.read()
     if not text:
         return
-    left = json.loads(text)
-    outputs = Outputs(Path(left["run"]) / "artifacts")
-    _take_back(name, outputs, left["before"], state, services)
+    _take_back(name, json.loads(text)["before"], state, services)
 
 
-def _take_back(
-    name: str, outputs: Outputs, before: dict[str, Any] | None, state: State, services: Services
-) -> None:
-    """Puts back what was served before, unless the run crowned what is served now."""
+def _take_back(name: str, before: dict[str, Any] | None, state: State, services: Services) -> None:
+    """Puts back what was served before, unless what is served now was crowned."""
     now = state.serving(name)
-    if now == before or outputs.finished("crown"):
+    if now == before:
+        return
+    from components.register.registry import Registry
+
+    champion = Registry(state.registry).champion(name)
+    if now and champion and champion.number == now["version"]:
         return
     services.await_ready(state.logs)
     if before is None:

@@ -24,7 +24,7 @@ def dataset(name: str) -> pl.DataFrame:
     from sklearn import datasets
 
     table = getattr(datasets, f"load_{name}")(as_frame=True)
-    rows = pl.from_pandas(table.frame)
+    rows: pl.DataFrame = pl.from_pandas(table.frame)
     if "target_names" in table and name != "diabetes":
         texts = [str(text) for text in table.target_names]
         labels = pl.Series("target", [texts[i] for i in table.target], dtype=pl.String)

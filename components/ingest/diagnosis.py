@@ -100,7 +100,9 @@ def _csv_reason(lines: Iterator[str], delimiter: str) -> str:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         fields, first, count, seen = len(next(reader)), 0, 0, 0
+        stray = 0
         for row in reader:
+            stray = stray or (reader.line_num if any('"' in field for field in row) else 0)
             if len(row) > fields:
                 count += 1
                 first, seen = first or reader.line_num, seen or len(row)
@@ -111,7 +113,8 @@ def _csv_reason(lines: Iterator[str], delimiter: str) -> str:
             f"{count} {'row has' if count == 1 else 'rows have'} more fields than the header's "
             f"{fields}, first line {first} with {seen}; quote the fields that hold {delimiter!r}"
         )
-    return "its quotes do not match; mend them"
+    where = f", first at line {stray}" if stray else ""
+    return f"it holds quotes inside fields that are not quoted{where}; quote them whole"
 
 
 def _json_reason(lines: Iterator[str]) -> str:

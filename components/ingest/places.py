@@ -30,7 +30,7 @@ def _places(source: str) -> list[str]:
     path = unquote(source.removeprefix("file://")) if source.startswith("file://") else source
     # A plain path may hold [ or ]; what is there under that very name is meant.
     literal = Path(path).is_file() or not has_magic(path)
-    found = [path] if literal else [name for name in sorted(glob(path, recursive=True))]
+    found = [path] if literal else sorted(glob(path, recursive=True))
     if not found:
         msg = f"source {source!r} matches no file: expected at least one; check the pattern"
         raise DataError(msg)

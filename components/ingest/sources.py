@@ -3,6 +3,7 @@
 Everything is lazy and streams, so that a table larger than memory passes through.
 """
 
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -88,7 +89,9 @@ def scan(place: str) -> pl.LazyFrame:
         if name.endswith(_PARQUET):
             table = pl.scan_parquet(place, glob=remote)
         elif name.endswith(_JSON_LINES):
-            table = pl.scan_ndjson(place, infer_schema_length=None)
+            # Polars takes a name with brackets for a pattern, and has no switch for it here.
+            pattern = place if remote else escape(place)
+            table = pl.scan_ndjson(pattern, infer_schema_length=None)
         else:
             table = scan_delimited(place)
         schema = table.collect_schema()

@@ -49,7 +49,7 @@ class Failure:
     def __str__(self) -> str:
         """Returns the failure as one line."""
         where = f"column {self.column!r}" if self.column else "the table"
-        rows = f" (from 0: {', '.join(map(str, self.places))})" if self.places else ""
+        rows = f" (first at {', '.join(map(str, self.places))}, from 0)" if self.places else ""
         counted = f"{self.count} row{'' if self.count == 1 else 's'}"
         return f"{where}: {self.code} in {counted}{rows}; expected {self.expected}"
 
@@ -134,7 +134,8 @@ def _type_checks(
     if column.role is Role.TARGET and kind is not ColumnType.NUMBER:
         return []
     if kind is ColumnType.NUMBER:
-        said = f"a finite number of at most ±{LARGEST_FEATURE:.2g}"
+        largest = f" within ±{LARGEST_FEATURE:.2g}" if column.role is not Role.TARGET else ""
+        said = f"a finite number{largest}"
         return [_Check("not_a_number", name, unread, refuse, said)]
     if kind is ColumnType.DATE:
         form = seen.likely_format or "%Y-%m-%d"

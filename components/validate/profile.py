@@ -175,7 +175,7 @@ def _read(name: str, dtype: pl.DataType, counts: dict[str, int], form: str | Non
         return Profile(dtype, rows, missing, distinct, (), found, numeric, truth, None, None)
     numbers, missing_number = counts[f"{name}\0numbers"], counts[f"{name}\0missing_number"]
     numeric = numbers > 0 and numbers + missing_number == rows
-    tokens: tuple[str, ...] = tuple(sorted(counts[f"{name}\0tokens"] or ()))  # type: ignore[arg-type,call-overload]
+    tokens: tuple[str, ...] = tuple(sorted(counts[f"{name}\0tokens"] or ()))  # type: ignore[arg-type]
     return Profile(
         dtype=dtype,
         rows=rows,

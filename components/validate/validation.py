@@ -32,7 +32,8 @@ class Checked:
         refused = [failure for failure in self.failures if failure.severity is Severity.REFUSE]
         if refused:
             lines = "\n".join(f"  {failure}" for failure in refused)
-            msg = f"the data breaks its contract in {len(refused)} ways:\n{lines}"
+            ways = "one way" if len(refused) == 1 else f"{len(refused)} ways"
+            msg = f"the data breaks its contract in {ways}:\n{lines}"
             raise DataError(msg)
 
 
