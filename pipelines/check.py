@@ -11,7 +11,7 @@ from components.ingest.sources import ingest_table
 from components.spec import Spec
 from components.validate.checks import Severity
 from components.validate.validation import validate_table
-from pipelines.result import Exit
+from pipelines.local.result import Exit
 
 
 def check_data(spec: Spec) -> int:

@@ -14,7 +14,7 @@ import typer
 
 from components.errors import KubeloopError, SpecError
 from components.revision import VERSION
-from pipelines.result import Exit
+from pipelines.local.result import Exit
 
 app = typer.Typer(
     name="kubeloop",
@@ -213,8 +213,10 @@ def clean(
 
 def main() -> NoReturn:
     """Runs the command and turns what it raises into an exit status."""
-    # A service manager's stop is to end a run as Ctrl-C does, with everything put back.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A service manager's stop is to end a run as Ctrl-C does, with everything put back; and a
+    # shell that starts a job in the background leaves SIGINT ignored, where it was sent on purpose.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     try:
         code = app(standalone_mode=False)
     except typer.Exit as exc:
@@ -229,6 +231,13 @@ def main() -> NoReturn:
         _say(f"{exc.format_message()} (see --help)")
         code = Exit.WRONG_CALL
     sys.exit(int(code or 0))
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """Ends the command once; a second Ctrl-C must not disturb the putting back."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

@@ -13,8 +13,8 @@ from components.deploy import model_server, rollout
 from components.errors import DeployError, StateError
 from components.register.registry import Registry, Version
 from components.spec import from_json
-from pipelines.services import running
-from pipelines.state import State, open_state, read_json
+from pipelines.local.services import running
+from pipelines.local.state import State, open_state, read_json
 
 
 def show_status(folder: Path, name: str | None) -> None:

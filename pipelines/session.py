@@ -7,10 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from components.spec import Spec, plan
-from pipelines.local import Run, run_spec
-from pipelines.progress import Progress, choose_display
-from pipelines.result import Result
-from pipelines.state import open_state
+from pipelines.local.engine import run_spec
+from pipelines.local.progress import Progress, choose_display
+from pipelines.local.result import Result
+from pipelines.local.run import Run
+from pipelines.local.state import open_state
 from pipelines.summary import print_summary
 
 

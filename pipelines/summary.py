@@ -5,8 +5,8 @@ import shlex
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.local import Run
-from pipelines.result import Result, Status
+from pipelines.local.result import Result, Status
+from pipelines.local.run import Run
 
 _COLOURS = {
     Status.SUCCEEDED: "green",

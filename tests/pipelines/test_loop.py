@@ -19,7 +19,7 @@ import pytest
 from components.candidate import load_pipeline
 from components.examples import Examples, read_examples
 from components.runners import raw_scores
-from pipelines.outputs import Outputs
+from pipelines.local.outputs import Outputs
 from tests.pipelines.laptop import SPEC, Laptop
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
@@ -208,7 +208,7 @@ def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> No
     process.kill()
     process.communicate(timeout=60)
     deadline = time.monotonic() + 10
-    while any("pipelines.graph" in line for line in laptop.processes()):
+    while any("pipelines.local.graph" in line for line in laptop.processes()):
         assert time.monotonic() < deadline, "the graph outlives the engine"
         time.sleep(0.2)
     assert laptop.served() != before

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from pipelines.progress import LogReader, PlainLines, Progress, choose_display
+from pipelines.local.progress import LogReader, PlainLines, Progress, choose_display
 
 LOG = """\
 23:10:43.253 - INFO - Running pipeline: \x1b[95m'kubeloop-training'\x1b[0m

@@ -23,7 +23,7 @@ from urllib.request import urlopen
 import psutil
 
 from components.errors import SpecError, StateError
-from pipelines.state import State, read_json, write_json
+from pipelines.local.state import State, read_json, write_json
 
 HOST = "127.0.0.1"
 FORMAT = 1
@@ -77,6 +77,18 @@ def running(state: State, ports: dict[str, int]) -> Iterator[Services]:
         SpecError: a port that was asked for is taken.
     """
     me = _identity(os.getpid())
+    try:
+        yield _join(state, ports, me)
+    finally:
+        with _record(state) as record:
+            _drop_the_dead(record)
+            record["users"] = [user for user in record["users"] if user != me]
+            if not record["users"]:
+                _stop(record)
+
+
+def _join(state: State, ports: dict[str, int], me: dict[str, Any]) -> Services:
+    """Enters this process as a user of the services, which are started if they do not run."""
     with _record(state) as record:
         _drop_the_dead(record)
         if "server" not in record or "monitor" not in record:
@@ -89,15 +101,7 @@ def running(state: State, ports: dict[str, int]) -> Iterator[Services]:
             )
             raise SpecError(msg)
         record["users"].append(me)
-        services = _describe(record)
-    try:
-        yield services
-    finally:
-        with _record(state) as record:
-            _drop_the_dead(record)
-            record["users"] = [user for user in record["users"] if user != me]
-            if not record["users"]:
-                _stop(record)
+        return _describe(record)
 
 
 def _start(state: State, record: dict[str, Any], ports: dict[str, int]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import StateError
-from pipelines.state import FORMAT, open_state, read_json, write_json
+from pipelines.local.state import FORMAT, open_state, read_json, write_json
 
 
 def test_open_state_new_folder_states_its_format(tmp_path: Path) -> None:
@@ -96,7 +96,8 @@ def test_model_lock_lets_the_second_wait_and_says_for_whom(tmp_path: Path) -> No
 def test_model_lock_of_killed_process_is_free_and_keeps_its_note(tmp_path: Path) -> None:
     state = open_state(tmp_path)
     code = (
-        "import os, signal, sys; from pathlib import Path; from pipelines.state import open_state\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from pipelines.local.state import open_state\n"
         "with open_state(Path(sys.argv[1])).model_lock('churn', print) as lock:\n"
         "    lock.write('left'); lock.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
     )

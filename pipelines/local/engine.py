@@ -5,54 +5,26 @@ local processes. Whatever ends a run early, the served model is as it was: a ver
 loaded but not crowned is taken back, by this run or, if it was killed, by the next.
 """
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
 
-from components.deploy import model_server
 from components.ingest.privacy import KEY_FILE_VARIABLE
 from components.spec import Spec, plan
-from pipelines.outcome import build_result
-from pipelines.outputs import Outputs
-from pipelines.progress import LogReader, Progress
-from pipelines.result import ErrorResult, Result, Status
-from pipelines.services import Services, running
-from pipelines.state import State, write_json
-from pipelines.traffic import Traffic, send_holdout
+from pipelines.local.outcome import build_result
+from pipelines.local.progress import LogReader, Progress
+from pipelines.local.recovery import ensure_served, holder, note, recover, take_back
+from pipelines.local.result import ErrorResult, Result
+from pipelines.local.run import Run
+from pipelines.local.services import running
+from pipelines.local.state import State, write_json
+from pipelines.local.traffic import send_holdout
 
 _KILL_AFTER_S = 5.0
-
-
-@dataclass
-class Run:
-    """One run under way.
-
-    Attributes:
-        spec: what is run.
-        folder: its folder under the state's runs.
-        services: the model server and the monitor.
-        progress: hears of every stage.
-        before: what was served of the model when the run began.
-    """
-
-    spec: Spec
-    folder: Path
-    services: Services
-    progress: Progress
-    before: dict[str, Any] | None
-    traffic: Traffic | None = field(default=None)
-
-    @property
-    def outputs(self) -> Outputs:
-        """What the tasks have left so far."""
-        return Outputs(self.folder / "artifacts")
 
 
 def run_spec(
@@ -80,36 +52,37 @@ def run_spec(
         KeyboardInterrupt: Ctrl-C or SIGTERM; nothing runs on, the served model is as it was.
     """
     with (
-        state.model_lock(spec.name, lambda note: progress.waiting(_holder(note))) as lock,
+        state.model_lock(spec.name, lambda held: progress.waiting(holder(held))) as lock,
         running(state, ports) as services,
     ):
-        _recover(spec.name, lock, state, services)
+        recover(spec.name, lock, state, services)
         folder = state.new_run(spec.name)
         run = Run(spec, folder, services, progress, state.serving(spec.name))
-        _note(lock, {"run": folder.name, "before": run.before})
+        note(lock, {"run": folder.name, "before": run.before})
         began = time.monotonic()
-        result: Result | None = None
         try:
-            error = _run_graph(run, state)
-            if error is None:
-                error = _send_traffic(run, state)
-            result = build_result(run, state, error, seconds=time.monotonic() - began)
+            error = _run_graph(run, state) or _ask_endpoint(run, state)
         except BaseException as exc:
-            error = ErrorResult(
-                stage=progress.stage, message="interrupted", type=type(exc).__name__
-            )
-            if not isinstance(exc, KeyboardInterrupt):
-                error = error.model_copy(update={"message": str(exc)})
-            result = build_result(run, state, error, seconds=time.monotonic() - began)
+            said = "interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)
+            stopped = ErrorResult(stage=progress.stage, message=said, type=type(exc).__name__)
+            _conclude(run, state, stopped, seconds=time.monotonic() - began)
+            note(lock, None)
             raise
-        finally:
-            if result is None or result.status is Status.FAILED:
-                _take_back(run.spec.name, run.before, state, services)
-            _note(lock, None)
-            if result:
-                write_json(folder / "result.json", result.document())
+        result = _conclude(run, state, error, seconds=time.monotonic() - began)
+        note(lock, None)
         finish(run, result)
         return result
+
+
+def _conclude(run: Run, state: State, error: ErrorResult | None, *, seconds: float) -> Result:
+    """Takes back what failed before it was crowned, and writes the result."""
+    if error is not None:
+        take_back(run.spec.name, run.before, state, run.services)
+    result = build_result(run, state, error, seconds=seconds)
+    if result.error is not None and error is None:
+        take_back(run.spec.name, run.before, state, run.services)
+    write_json(run.folder / "result.json", result.document())
+    return result
 
 
 def _run_graph(run: Run, state: State) -> ErrorResult | None:
@@ -127,7 +100,7 @@ def _run_graph(run: Run, state: State) -> ErrorResult | None:
             "run_id": run.folder.name,
         },
     )
-    command = [sys.executable, "-P", "-m", "pipelines.graph"]
+    command = [sys.executable, "-P", "-m", "pipelines.local.graph"]
     command += [str(run.folder / "training.yaml"), str(arguments), str(run.folder / "artifacts")]
     process = subprocess.Popen(
         command,
@@ -196,19 +169,22 @@ def _why(run: Run, log: Path) -> ErrorResult:
     return ErrorResult(stage=stage, message="\n".join(said), log=str(log))
 
 
-def _send_traffic(run: Run, state: State) -> ErrorResult | None:
+def _ask_endpoint(run: Run, state: State) -> ErrorResult | None:
     """Sends the hold-out through the endpoint, where this run leaves a model in service."""
     from components.bundle import read
     from components.evaluation import Decision, Evaluation
 
     judged, test = run.outputs.path("evaluate", "evaluation"), run.outputs.path("prepare", "test")
-    serving = state.serving(run.spec.name)
-    if judged is None or test is None or serving is None:
-        return None
-    if Evaluation.read(judged).decision is Decision.REFUSED:
+    decision = Evaluation.read(judged).decision if judged else Decision.REFUSED
+    if decision is Decision.REFUSED or test is None:
         return None
     run.progress.begin("requests")
     run.services.await_ready(state.logs)
+    if decision is Decision.KEPT:
+        ensure_served(run.spec, state, run.services)
+    serving = state.serving(run.spec.name)
+    if serving is None:
+        return None
     manifest = read(Path(serving["path"]))
     run.traffic = send_holdout(manifest, test, run.services.serving, run.services.monitor)
     run.progress.end("requests", succeeded=not run.traffic.failed)
@@ -216,43 +192,3 @@ def _send_traffic(run: Run, state: State) -> ErrorResult | None:
         message = f"{run.traffic.failed} of {run.traffic.sent} requests failed; the first: "
         return ErrorResult(stage="requests", message=message + run.traffic.first_error)
     return None
-
-
-def _note(lock: IO[str], document: dict[str, Any] | None) -> None:
-    """Keeps in the lock's file what the next run must know if this one is killed."""
-    lock.truncate(0)
-    if document is not None:
-        lock.write(json.dumps(document))
-    lock.flush()
-    os.fsync(lock.fileno())
-
-
-def _holder(note: str) -> str:
-    """Reads from the lock's note which run holds it; a run that has just begun has none yet."""
-    return str(json.loads(note)["run"]) if note else ""
-
-
-def _recover(name: str, lock: IO[str], state: State, services: Services) -> None:
-    """Takes back what a killed run had loaded and not crowned."""
-    lock.seek(0)
-    text = lock.read()
-    if not text:
-        return
-    _take_back(name, json.loads(text)["before"], state, services)
-
-
-def _take_back(name: str, before: dict[str, Any] | None, state: State, services: Services) -> None:
-    """Puts back what was served before, unless what is served now was crowned."""
-    now = state.serving(name)
-    if now == before:
-        return
-    from components.register.registry import Registry
-
-    champion = Registry(state.registry).champion(name)
-    if now and champion and champion.number == now["version"]:
-        return
-    services.await_ready(state.logs)
-    if before is None:
-        model_server.unload(services.serving, name)
-    else:
-        model_server.load(services.serving, name, Path(before["path"]), before["version"])

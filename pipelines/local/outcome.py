@@ -2,11 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from components.evaluation import Decision, Evaluation
-from pipelines.outputs import Outputs
-from pipelines.result import (
+from pipelines.local.outputs import Outputs
+from pipelines.local.result import (
     ChampionResult,
     DataResult,
     ErrorResult,
@@ -16,10 +15,8 @@ from pipelines.result import (
     StageResult,
     Status,
 )
-from pipelines.state import State
-
-if TYPE_CHECKING:
-    from pipelines.local import Run
+from pipelines.local.run import Run
+from pipelines.local.state import State
 
 _STATUS = {
     Decision.APPROVED: Status.SUCCEEDED,
@@ -28,7 +25,7 @@ _STATUS = {
 }
 
 
-def build_result(run: "Run", state: State, error: ErrorResult | None, *, seconds: float) -> Result:
+def build_result(run: Run, state: State, error: ErrorResult | None, *, seconds: float) -> Result:
     """Builds the result.
 
     Args:
@@ -56,7 +53,7 @@ def build_result(run: "Run", state: State, error: ErrorResult | None, *, seconds
         run_id=run.folder.name,
         status=status,
         name=spec.name,
-        version=champion.served if status in (Status.SUCCEEDED, Status.KEPT) else None,
+        version=champion.served if champion.outcome not in ("none", "stays") else None,
         task=spec.task,
         data=DataResult(**{k: data[k] for k in DataResult.model_fields}) if data else None,
         candidates=list(evaluation.candidates) if evaluation else [],
@@ -91,12 +88,14 @@ def _champion(outputs: Outputs, state: State, name: str, status: Status) -> Cham
     before = int(outputs.metadata("champion", "current").get("version", 0)) or None
     serving = state.serving(name)
     served = int(serving["version"]) if serving else None
-    if status is Status.SUCCEEDED:
-        outcome = "replaced" if before else "crowned first"
-    elif status is Status.KEPT:
+    if status is Status.KEPT:
         outcome = "kept"
+    elif served is None:
+        outcome = "none"
+    elif served == before:
+        outcome = "stays"
     else:
-        outcome = "stays" if before else "none"
+        outcome = "replaced" if before else "crowned first"
     return ChampionResult(version=before, outcome=outcome, served=served)
 
 
@@ -115,7 +114,7 @@ def _gates(evaluation: Evaluation | None) -> list[GateResult]:
     ]
 
 
-def _stages(run: "Run") -> dict[str, StageResult]:
+def _stages(run: Run) -> dict[str, StageResult]:
     stages = {}
     for name, timed in run.progress.stages.items():
         logic = run.outputs.logic(name)

@@ -69,7 +69,8 @@ class ChampionResult(_Record):
 
     Attributes:
         version: the champion when the run began; None where there was none.
-        outcome: one of crowned first, replaced, kept, stays.
+        outcome: crowned first, replaced, kept (data, spec and code are its own), stays (the
+            challenger did not get there), or none.
         served: the version that is served at the end; None for none.
     """
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.outputs import Failure, Logic, Outputs
+from pipelines.local.outputs import Failure, Logic, Outputs
 
 
 @pytest.fixture

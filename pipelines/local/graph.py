@@ -20,7 +20,7 @@ _WATCH_S = 0.5
 
 
 def main() -> None:
-    """Runs `python -m pipelines.graph IR ARGUMENTS ROOT`."""
+    """Runs `python -m pipelines.local.graph IR ARGUMENTS ROOT`."""
     parser = argparse.ArgumentParser(description="Compile and run the pipeline on this machine.")
     parser.add_argument("ir", type=Path, help="where the compiled IR goes")
     parser.add_argument("arguments", type=Path, help="the pipeline's arguments as JSON")

@@ -1,0 +1,1 @@
+"""The embedded engine: the compiled graph, the model server and the monitor on one machine."""
