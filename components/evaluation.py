@@ -6,11 +6,17 @@ the run successful.
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from components.bundle import Interval
 from components.signature import Frozen, Label
 
 JUDGEMENT = "evaluation.json"
+
+# JSON knows no NaN: pydantic writes an undefined figure as null, and this reads it back.
+Figure = Annotated[float, BeforeValidator(lambda value: float("nan") if value is None else value)]
 
 
 class Decision(StrEnum):
@@ -34,14 +40,15 @@ class Gate(Frozen):
 
     Attributes:
         name: the metric, or `champion`.
-        value: what was reached; for `champion` the gain over it, positive where better.
+        value: what was reached; for `champion` the gain over it, positive where better; NaN
+            where the metric is undefined on the hold-out.
         threshold: what had to be reached.
         passed: whether it was.
         expected: the condition in words.
     """
 
     name: str
-    value: float
+    value: Figure
     threshold: float
     passed: bool
     expected: str
@@ -52,8 +59,8 @@ class ChampionScore(Frozen):
 
     version: int
     metric: str
-    champion: float
-    challenger: float
+    champion: Figure
+    challenger: Figure
 
 
 class Evaluation(Frozen):
@@ -64,7 +71,8 @@ class Evaluation(Frozen):
         best: its name.
         metric: what the candidates were ranked by.
         candidates: all of them, best first.
-        metrics: hold-out metrics of the best, each with its 95 % interval, by part and name.
+        metrics: hold-out metrics of the best, each with its 95 % interval, by part and name;
+            one that is undefined there, as r2 of a single row, is left out.
         gates: every gate, passed or not.
         champion: the comparison, where there is a champion.
         confusion: counts (actual, predicted) over `classes`; None for regression.

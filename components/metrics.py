@@ -14,6 +14,8 @@ from components.spec import METRICS
 
 Target = NDArray[np.int64] | NDArray[np.float64]
 Raw = NDArray[np.float64]
+# The probability from which a binary model answers its positive class.
+THRESHOLD = 0.5
 
 
 def measure(metric: str, task: str, target: Target, raw: Raw) -> float:
@@ -26,8 +28,11 @@ def measure(metric: str, task: str, target: Target, raw: Raw) -> float:
         raw: probabilities (n, classes), or values (n,).
 
     Returns:
-        The metric; errors are positive. NaN where it is undefined on these rows.
+        The metric; errors are positive. NaN where it is undefined on these rows, or where an
+        answer is no finite number.
     """
+    if not np.isfinite(raw).all():
+        return float("nan")
     if task == "regression":
         return float(_REGRESSION[metric](target, raw))
     classes = np.arange(raw.shape[1])
@@ -35,8 +40,7 @@ def measure(metric: str, task: str, target: Target, raw: Raw) -> float:
         return float(sk.log_loss(target, raw, labels=classes))
     if metric in ("roc_auc", "average_precision", "brier"):
         return _ranking(metric, task, target, raw)
-    # The same rule as `bundle.answer` at its default threshold of one half.
-    chosen = (raw[:, 1] >= 0.5).astype(int) if task == "binary" else raw.argmax(axis=1)
+    chosen = decide(task, raw)
     average = "binary" if task == "binary" else "macro"
     if metric in ("f1", "precision", "recall"):
         score: Any = {"f1": sk.f1_score, "precision": sk.precision_score, "recall": sk.recall_score}
@@ -49,6 +53,22 @@ def measure_all(task: str, target: Target, raw: Raw) -> dict[str, float]:
     return {metric: measure(metric, task, target, raw) for metric in METRICS[task]}
 
 
+def decide(task: str, raw: Raw) -> NDArray[np.int64]:
+    """Decides the class of every row, by the rule of `bundle.answer`.
+
+    Args:
+        task: binary or multiclass.
+        raw: probabilities (n, classes).
+
+    Returns:
+        int64 (n,) class indices: for binary the positive class from one half on, for multiclass
+        the most probable one, the first of equals.
+    """
+    if task == "binary":
+        return (raw[:, 1] >= THRESHOLD).astype(np.int64)
+    return raw.argmax(axis=1).astype(np.int64)
+
+
 def _ranking(metric: str, task: str, target: Target, raw: Raw) -> float:
     if len(np.unique(target)) < raw.shape[1]:
         return float("nan")
@@ -56,7 +76,7 @@ def _ranking(metric: str, task: str, target: Target, raw: Raw) -> float:
         return float(sk.brier_score_loss(target, raw[:, 1]))
     if metric == "average_precision":
         return float(sk.average_precision_score(target, raw[:, 1]))
-    if task == "binary":
+    if raw.shape[1] == 2:
         return float(sk.roc_auc_score(target, raw[:, 1]))
     return float(sk.roc_auc_score(target, raw, multi_class="ovr", average="macro"))
 

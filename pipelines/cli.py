@@ -16,11 +16,13 @@ from components.errors import KubeloopError, SpecError
 from components.revision import VERSION
 from pipelines.local.result import Exit
 
+_HELP = "Close the machine-learning loop: one spec in, a served and watched model out."
+
 app = typer.Typer(
     name="kubeloop",
-    help="Close the machine-learning loop: one spec in, a served and watched model out.",
+    help=_HELP,
     epilog="Example: kubeloop run pipelines/specs/breast-cancer.yaml",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -38,8 +40,9 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The model's n
 DEFAULT_STATE = Path(".kubeloop")
 
 
-@app.callback()
+@app.callback(help=_HELP)
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option(
@@ -50,7 +53,10 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Holds the options of the command itself."""
+    """Shows the help where no command is named."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit
 
 
 def _print_version(*, wanted: bool) -> None:

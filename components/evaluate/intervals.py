@@ -1,9 +1,9 @@
 """Intervals around hold-out metrics, by resampling the hold-out rows."""
 
 import numpy as np
-from sklearn import config_context
 
 from components.bundle import Interval
+from components.evaluate.resampling import resampled
 from components.metrics import Raw, Target, measure_all
 
 _RESAMPLES = 200
@@ -25,20 +25,26 @@ def intervals(task: str, target: Target, raw: Raw, seed: int) -> dict[str, Inter
         seed: fixes the resamples.
 
     Returns:
-        Each metric of the task with value, low and high; the value is that of all rows. A
-        resample on which a metric is undefined, as one without a class, is left out of it.
+        Each metric that is defined on these rows with value, low and high; the value is that of
+        all rows, and lies within the bounds. A resample on which a metric is undefined, as one
+        without a class, is left out of it.
     """
+    values = measure_all(task, target, raw)
+    if not np.isfinite(raw).all():
+        return {}
     rows = len(target)
     draws = int(np.clip(_ROW_BUDGET // max(1, rows), _LEAST_RESAMPLES, _RESAMPLES))
     generator = np.random.default_rng(seed)
-    values = measure_all(task, target, raw)
-    samples: dict[str, list[float]] = {name: [] for name in values}
-    with config_context(skip_parameter_validation=True, assume_finite=True):
-        for _ in range(draws):
-            chosen = generator.integers(0, rows, rows)
-            for name, value in measure_all(task, target[chosen], raw[chosen]).items():
-                samples[name].append(value)
-    return {name: _interval(value, samples[name]) for name, value in values.items()}
+    at = resampled(task, target, raw)
+    samples = []
+    for _ in range(draws):
+        chosen = generator.integers(0, rows, rows)
+        samples.append(at(np.bincount(chosen, minlength=rows).astype(np.float64)))
+    return {
+        name: _interval(value, [sample[name] for sample in samples])
+        for name, value in values.items()
+        if np.isfinite(value)
+    }
 
 
 def _interval(value: float, samples: list[float]) -> Interval:
@@ -46,4 +52,5 @@ def _interval(value: float, samples: list[float]) -> Interval:
     if not len(defined):
         return Interval(value=value, low=value, high=value)
     low, high = np.quantile(defined, [0.025, 0.975])
-    return Interval(value=value, low=float(low), high=float(high))
+    # With few rows a quantile of the resamples can pass the value itself.
+    return Interval(value=value, low=min(float(low), value), high=max(float(high), value))

@@ -19,7 +19,7 @@ from components.evaluate.gates import champion_gate, metric_gates
 from components.evaluate.intervals import intervals
 from components.evaluation import ChampionScore, Decision, Evaluation, Score
 from components.examples import Examples, feature_tensors, read_examples
-from components.metrics import Raw, measure
+from components.metrics import Raw, decide, measure
 from components.revision import code_revision
 from components.runners import raw_scores
 from components.spec import GREATER_IS_BETTER, from_json
@@ -88,7 +88,7 @@ def judge(spec: "Spec", candidates: list[Path], test: Path, champion: Path) -> V
         metrics={"test": metrics},
         gates=tuple(gates),
         champion=scores,
-        confusion=_confusion(examples, raw),
+        confusion=_confusion(spec.task, examples, raw),
         classes=examples.schema.classes,
     )
     return Verdict(evaluation, source, examples, raw)
@@ -136,7 +136,10 @@ def _aligned(raw: Raw, manifest: Manifest, examples: Examples) -> Raw:
     if classes == manifest.classes:
         return raw
     if not set(manifest.classes) & set(classes):
-        msg = f"the data's classes {classes!r} share none with the champion's {manifest.classes!r}"
+        msg = (
+            f"the data's classes {classes!r} share none with the champion's "
+            f"{manifest.classes!r}: give the new target a name of its own in the spec's `name`"
+        )
         raise DataError(msg)
     aligned = np.zeros((len(raw), len(classes)))
     for index, label in enumerate(classes):
@@ -158,10 +161,9 @@ def _unchanged(manifest: Manifest, spec: "Spec", examples: Examples) -> bool:
         return False
 
 
-def _confusion(examples: Examples, raw: Raw) -> tuple[tuple[int, ...], ...] | None:
+def _confusion(task: str, examples: Examples, raw: Raw) -> tuple[tuple[int, ...], ...] | None:
     if examples.schema.classes is None:
         return None
-    binary = raw.shape[1] == 2
-    chosen = (raw[:, 1] >= 0.5).astype(int) if binary else raw.argmax(axis=1)
+    chosen = decide(task, raw)
     counts = confusion_matrix(examples.target, chosen, labels=range(raw.shape[1]))
     return tuple(tuple(int(value) for value in row) for row in counts)

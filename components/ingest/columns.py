@@ -40,6 +40,24 @@ def require_distinct(place: str, names: Sequence[str]) -> None:
         raise DataError(msg)
 
 
+def require_usable(place: str, names: Sequence[str]) -> None:
+    """Refuses names that would be read as patterns.
+
+    Args:
+        place: the source, for the message.
+        names: the table's columns.
+
+    Raises:
+        DataError: there is such a name.
+    """
+    if awkward := [name for name in names if _AWKWARD.fullmatch(name)]:
+        msg = (
+            f"source {place!r} has columns that cannot be told from patterns or hold NUL: "
+            f"{listed(awkward)}; rename them"
+        )
+        raise DataError(msg)
+
+
 def require_columns(spec: "Spec", names: Sequence[str]) -> None:
     """Refuses a table that lacks what the spec names: a misspelt private column would leak.
 
@@ -48,11 +66,9 @@ def require_columns(spec: "Spec", names: Sequence[str]) -> None:
         names: the table's columns.
 
     Raises:
-        DataError: a column is not there, or has a name that cannot be used; all at once.
+        DataError: a column is not there; all at once.
     """
     problems = []
-    if awkward := [name for name in names if _AWKWARD.fullmatch(name)]:
-        problems.append(f"{listed(awkward)} cannot be used as names: rename them in the source")
     known = set(names)
     for key, name in _named(spec):
         if name not in known:

@@ -12,7 +12,7 @@ import polars as pl
 
 from components.contract import ROWS, Lineage, has_text
 from components.errors import DataError
-from components.ingest.columns import listed, require_columns
+from components.ingest.columns import listed, require_columns, require_usable
 from components.ingest.datasets import dataset
 from components.ingest.delimited import delimiter_of, scan_delimited
 from components.ingest.diagnosis import explain
@@ -97,6 +97,7 @@ def scan(place: str) -> pl.LazyFrame:
         schema = table.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as exc:
         raise DataError(explain(place, exc, _delimiter(place))) from exc
+    require_usable(place, schema.names())
     # The codes of two files' categories differ, their texts do not.
     coded = [n for n, dtype in schema.items() if dtype in (pl.Categorical, pl.Enum)]
     return table.with_columns(pl.col(n).cast(pl.String) for n in coded)

@@ -4,6 +4,9 @@ The sections follow Mitchell et al., Model Cards for Model Reporting (2019), as 
 knows the answers.
 """
 
+import re
+from collections.abc import Mapping
+
 from components.bundle import Manifest
 from components.evaluation import Evaluation
 from components.package.onnx import Parity
@@ -26,7 +29,7 @@ def render(manifest: Manifest, evaluation: Evaluation, parity: Parity | None, re
         f"# {manifest.name}",
         "",
         f"A {manifest.task} model ({evaluation.best}) that predicts "
-        f"`{manifest.spec['target']}` from {len(signature.inputs)} features.",
+        f"{_code(manifest.spec['target'])} from {len(signature.inputs)} features.",
         "",
         f"- Trained at {manifest.trained_at} by run `{manifest.run_id}`, code "
         f"`{manifest.revision}`",
@@ -45,7 +48,7 @@ def render(manifest: Manifest, evaluation: Evaluation, parity: Parity | None, re
     ]
     lines += ["", f"## Candidates, by {evaluation.metric} on the validation rows", ""]
     lines += ["| candidate | score | parameters |", "|---|---|---|"]
-    lines += [f"| {c.name} | {c.score:.4f} | `{c.params}` |" for c in evaluation.candidates]
+    lines += [f"| {c.name} | {c.score:.4f} | {_params(c.params)} |" for c in evaluation.candidates]
     if evaluation.gates:
         lines += ["", "## Gates", "", "| gate | value | threshold | passed |", "|---|---|---|---|"]
         lines += [
@@ -60,9 +63,10 @@ def render(manifest: Manifest, evaluation: Evaluation, parity: Parity | None, re
         for f in signature.inputs
     ]
     if manifest.classes is not None:
-        lines += ["", f"Classes: {', '.join(f'`{label}`' for label in manifest.classes)}."]
-    lines += ["", "Columns that are no features, dropped where a client sends them: "]
-    lines[-1] += ", ".join(f"`{name}`" for name in signature.ignored) + "."
+        lines += ["", f"Classes: {', '.join(_code(label) for label in manifest.classes)}."]
+    if signature.ignored:
+        names = ", ".join(_code(name) for name in signature.ignored)
+        lines += ["", f"Columns that are no features, dropped where a client sends them: {names}."]
     return "\n".join(lines) + "\n"
 
 
@@ -72,5 +76,18 @@ def _parity_text(parity: Parity | None, reason: str) -> str:
     return f", within {parity.difference:.1e} of scikit-learn on {parity.rows} validation rows"
 
 
+def _params(params: Mapping[str, object]) -> str:
+    said = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in params.items())
+    return ", ".join(said)
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _code(value: object) -> str:
+    """Code in Markdown, whatever is in it: fenced by more backticks than it holds itself."""
+    text = " ".join(str(value).split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"

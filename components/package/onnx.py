@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from components.examples import Examples
+from components.metrics import decide
 from components.runners import onnx_runner, raw_scores
 from components.signature import Signature
 
@@ -68,13 +69,14 @@ def export(pipeline: Any, signature: Signature, path: Path) -> None:
     path.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def compare(pipeline: Any, path: Path, examples: Examples) -> Parity:
+def compare(pipeline: Any, path: Path, examples: Examples, task: str) -> Parity:
     """Holds an ONNX file against the pipeline it was made from.
 
     Args:
         pipeline: the original.
         path: the `.onnx` file.
         examples: the rows to compare on; all of them are.
+        task: binary, multiclass or regression; labels are compared as the bundle decides them.
 
     Returns:
         The parity found.
@@ -87,6 +89,7 @@ def compare(pipeline: Any, path: Path, examples: Examples) -> Parity:
         worst = float(relative.max(initial=0.0))
         return Parity(len(original), worst, 0, bool(worst <= VALUE_TOLERANCE))
     worst = float(np.abs(converted - original).max(initial=0.0))
-    differ = int((converted.argmax(axis=1) != original.argmax(axis=1)).sum())
-    within = worst <= PROBABILITY_TOLERANCE and differ == 0
+    # A NaN makes `worst` NaN, which is within no tolerance.
+    differ = int((decide(task, converted) != decide(task, original)).sum())
+    within = bool(worst <= PROBABILITY_TOLERANCE) and differ == 0
     return Parity(len(original), worst, differ, within)

@@ -21,6 +21,7 @@ from components.bundle import (
 from components.candidate import PIPELINE, Candidate, load_pipeline, read_candidate
 from components.evaluation import Evaluation
 from components.examples import Examples, read_examples
+from components.metrics import THRESHOLD
 from components.package import card
 from components.package.onnx import Parity, compare, export
 from components.package.reference import reference
@@ -54,7 +55,7 @@ def package_model(
     evaluation, candidate = Evaluation.read(parts[2]), read_candidate(best)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    parity, reason = _model_file(load_pipeline(best), best, validation, folder)
+    parity, reason = _model_file(spec.task, best, validation, folder)
     draft = _draft(spec, candidate, evaluation, train, "skops" if reason else "onnx")
     opener = skops_runner if reason else onnx_runner
     bundle = Bundle(draft, opener(folder / MODEL_FILES[draft.runtime]))
@@ -67,22 +68,23 @@ def package_model(
 
 
 def _model_file(
-    pipeline: Any, best: Path, validation: Examples, folder: Path
+    task: str, best: Path, validation: Examples, folder: Path
 ) -> tuple[Parity | None, str]:
     """Writes `model.onnx`, or `model.skops` where ONNX cannot hold the pipeline.
 
     Returns the parity, if ONNX could be compared, and why it was not used, else an empty text.
     """
     path = folder / MODEL_FILES["onnx"]
-    parity = None
+    pipeline, parity = load_pipeline(best), None
     try:
         export(pipeline, validation.schema.signature, path)
-        parity = compare(pipeline, path, validation)
+        parity = compare(pipeline, path, validation, task)
         reason = "" if parity.within else _shortfall(parity)
     except Exception as exc:
         # skl2onnx and ONNX Runtime raise whatever their converters raise; each means the same
         # here, and the reason is kept on the card and in the log.
-        reason = f"ONNX cannot hold this pipeline: {type(exc).__name__}: {str(exc)[:300]}"
+        said = " ".join(str(exc).split())[:300]
+        reason = f"ONNX cannot hold this pipeline: {type(exc).__name__}: {said}"
     if reason:
         logger.warning("bundle falls back to skops reason=%r", reason)
         path.unlink(missing_ok=True)
@@ -107,7 +109,7 @@ def _draft(
         runtime=runtime,  # type: ignore[arg-type]
         signature=train.schema.signature,
         classes=train.schema.classes,
-        threshold=0.5 if spec.task == "binary" else None,
+        threshold=THRESHOLD if spec.task == "binary" else None,
         golden=Golden(rows=()),
         data=DataLineage(
             rows=lineage.rows, columns=lineage.columns, fingerprint=lineage.fingerprint

@@ -4,6 +4,7 @@ Deciles for numbers and counts for categories, because counters over fixed bins 
 and cost a microsecond a row where a two-sample test costs a thousand.
 """
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def reference(train: Examples, prediction: Prediction) -> dict[str, Any]:
 
     Returns:
         What `reference.json` holds: for each number the 9 inner decile edges, 10 counts and the
-        missing; for each category counts, missing and the rest.
+        missing, fewer where values are tied; for each category counts, missing and the rest.
     """
     signature = train.schema.signature
     features: dict[str, Any] = {}
@@ -45,15 +46,18 @@ def reference(train: Examples, prediction: Prediction) -> dict[str, Any]:
 def number_bins(values: NDArray[np.float64]) -> dict[str, Any]:
     """Counts values between their deciles; a bin holds edge[i-1] <= value < edge[i].
 
+    A value that spans deciles, as 0 does in a column of mostly zeros, gets a bin of its own;
+    otherwise all values would share one bin, in which no drift can be seen.
+
     Args:
         values: (n,), NaN is missing.
 
     Returns:
-        Edges (equal ones merged), counts (one more than edges) and missing.
+        At most 9 edges, counts (one more than edges; those of a column's least values are not
+        empty), and missing.
     """
     present = values[np.isfinite(values)]
-    inner = np.linspace(0, 1, _BINS + 1)[1:-1]
-    edges = np.unique(np.quantile(present, inner)) if len(present) else np.array([])
+    edges = _edges(present) if len(present) else np.array([])
     counts = np.bincount(np.searchsorted(edges, present, side="right"), minlength=len(edges) + 1)
     return {
         "kind": "number",
@@ -63,17 +67,27 @@ def number_bins(values: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
+def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
+    deciles = np.quantile(present, np.linspace(0, 1, _BINS + 1)[1:-1])
+    cuts, times = np.unique(deciles, return_counts=True)
+    distinct = np.unique(present)
+    # A cut that occurs twice pays for two: below the value and above it, so 9 stay the most.
+    above = np.searchsorted(distinct, cuts[times > 1], side="right")
+    edges = np.union1d(cuts, distinct[above[above < len(distinct)]])
+    # Nothing lies below the least value.
+    return edges[edges > distinct[0]]
+
+
 def category_counts(values: list[str]) -> dict[str, Any]:
     """Counts categories, the 100 most frequent by name and the rest together; "" is missing."""
-    names, counts = np.unique(
-        np.array([v for v in values if v != ""], dtype=str), return_counts=True
-    )
-    order = np.lexsort((names, -counts))
-    kept = sorted(order[:_MOST_CATEGORIES].tolist())
+    # No numpy array of text: it pads every value to the longest and drops trailing NULs.
+    counted = Counter(value for value in values if value != "")
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    kept = sorted(ordered[:_MOST_CATEGORIES])
     return {
         "kind": "category",
-        "categories": [str(names[i]) for i in kept],
-        "counts": [int(counts[i]) for i in kept],
+        "categories": [name for name, _ in kept],
+        "counts": [count for _, count in kept],
         "missing": values.count(""),
-        "other": int(counts[order[_MOST_CATEGORIES:]].sum()),
+        "other": sum(count for _, count in ordered[_MOST_CATEGORIES:]),
     }

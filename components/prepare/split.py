@@ -37,7 +37,8 @@ def part_of(rows: pl.LazyFrame, contract: Contract, split: Split) -> pl.Expr:
 
 def _key(contract: Contract, split: Split) -> list[str]:
     if split.method == "group":
-        return contract.named(Role.GROUP)
+        # A group may be the id, whose role it then has.
+        return [split.group] if split.group else contract.named(Role.GROUP)
     # Without an id the row itself is the key: its canonical typed values, in the names' order.
     # What is no feature today may be one when more rows are there, so roles do not matter; private
     # values do, as they depend on a key.

@@ -6,6 +6,7 @@ answered like the rare ones of today.
 """
 
 import math
+from collections import Counter
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -13,6 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from components.errors import TrainingError
 from components.examples import Examples
 from components.signature import Strings
 
@@ -26,24 +28,31 @@ def preprocessor(examples: Examples, *, scale: bool, impute: bool) -> ColumnTran
     """Builds the unfitted transformer for a frame of numbered columns, numbers first.
 
     Args:
-        examples: the training rows; only their category counts are used here.
+        examples: the training rows; only which numbers are there at all, and the counts of the
+            categories, are used here.
         scale: whether numbers are standardized.
         impute: whether missing numbers become the median; else they stay NaN.
 
     Returns:
-        A transformer to float32, one column a number and one a frequent category.
+        A transformer to float32, one column a number and one a frequent category. A number
+        without any value in the training rows is left out: nothing can be learned of it.
+
+    Raises:
+        TrainingError: nothing is left to learn from.
     """
     count = examples.numbers.shape[1]
     numeric: list[tuple[str, object]] = []
     if impute:
-        # keep_empty_features: a column without any value in training must not shift the others.
-        numeric.append(("impute", SimpleImputer(strategy="median", keep_empty_features=True)))
+        numeric.append(("impute", SimpleImputer(strategy="median")))
     if scale:
         numeric.append(("scale", StandardScaler()))
     blocks: list[tuple[str, object, list[int]]] = []
-    if count:
-        blocks.append(("numbers", Pipeline(numeric) if numeric else "passthrough", [*range(count)]))
+    if present := [i for i in range(count) if not np.isnan(examples.numbers[:, i]).all()]:
+        blocks.append(("numbers", Pipeline(numeric) if numeric else "passthrough", present))
     frequent = frequent_categories(examples.strings)
+    if not present and not any(frequent):
+        # Of a few rows every category is rare; a model of them all is better than none.
+        frequent = frequent_categories(examples.strings, least=1)
     encoded = [i for i, categories in enumerate(frequent) if categories]
     if encoded:
         encoder = OneHotEncoder(
@@ -53,22 +62,29 @@ def preprocessor(examples: Examples, *, scale: bool, impute: bool) -> ColumnTran
             dtype=np.float32,
         )
         blocks.append(("strings", encoder, [count + i for i in encoded]))
+    if not blocks:
+        names = ", ".join(feature.name for feature in examples.schema.signature.inputs)
+        msg = f"no feature has a value in the training rows: {names}"
+        raise TrainingError(msg)
     return ColumnTransformer(blocks, sparse_threshold=0)
 
 
-def frequent_categories(strings: Strings) -> list[list[str]]:
+def frequent_categories(strings: Strings, least: int | None = None) -> list[list[str]]:
     """Lists each column's categories that are frequent enough to learn from.
 
     Args:
         strings: object (n, columns) of str; "" is missing, and counts as a category.
+        least: the rows that a category needs; None for 5 and 0.5 % of all.
 
     Returns:
         For each column at most 100 categories, sorted.
     """
-    least = max(_RARE_ROWS, math.ceil(_RARE_SHARE * len(strings)))
+    if least is None:
+        least = max(_RARE_ROWS, math.ceil(_RARE_SHARE * len(strings)))
     frequent = []
     for column in strings.T:
-        values, counts = np.unique(column.astype(str), return_counts=True)
-        order = np.lexsort((values, -counts))[:_MOST_COLUMNS]
-        frequent.append(sorted(str(values[i]) for i in order if counts[i] >= least))
+        # No numpy array of text: it pads every value to the longest and drops trailing NULs.
+        counts = Counter(column.tolist())
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_COLUMNS]
+        frequent.append(sorted(text for text, rows in ordered if rows >= least))
     return frequent

@@ -1,22 +1,26 @@
 """Searches a candidate's hyperparameters: fit on training rows, score on validation rows."""
 
 import os
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna import Trial
+from optuna.trial import FrozenTrial
 from sklearn.pipeline import Pipeline
 
 from components.candidate import Candidate
 from components.errors import TrainingError
 from components.examples import Examples
 from components.metrics import measure
-from components.runners import frame, raw_scores
+from components.runners import frame
 from components.spec import GREATER_IS_BETTER, Spec
-from components.train.estimators import DEFAULTS, build, suggest
-from components.train.resources import limit_threads
+from components.train.estimators import DEFAULTS, estimator, settle, suggest
+from components.train.preprocessing import preprocessor
+from components.train.resources import limit_threads, worthwhile_threads
 
 
 def search(
@@ -33,34 +37,42 @@ def search(
 
     Returns:
         The best fitted pipeline and the record of its search. The first trial always runs to its
-        end; the time limit only keeps further ones from starting.
+        end; a further one starts only where the longest so far would end within the time limit.
 
     Raises:
-        TrainingError: no trial gave a score.
+        TrainingError: the numbers do not fit float32, or no trial gave a score.
     """
     examples, validation = parts
-    limit_threads(threads)
-    rows = frame(examples.numbers, examples.strings)
+    for part in parts:
+        _require_float32(part)
+    limit_threads(worthwhile_threads(threads, examples.numbers.size + examples.strings.size))
+    # Preprocessing has nothing to search: it is fitted once, and every trial fits on its result.
+    features = preprocessor(
+        examples,
+        scale=candidate in ("logistic", "linear"),
+        # Boosting learns which way a missing number goes; the others need a number.
+        impute=candidate != "hist_gradient_boosting",
+    )
+    rows = features.fit_transform(frame(examples.numbers, examples.strings))
+    held = features.transform(frame(validation.numbers, validation.strings))
     metric, best = spec.search.metric, _Best()
     larger = metric in GREATER_IS_BETTER
 
     def objective(trial: Trial) -> float:
         params = suggest(candidate, trial)
-        pipeline = build(candidate, params, examples, seed=spec.search.seed, threads=threads)
-        pipeline.fit(rows, examples.target)
-        raw = raw_scores(pipeline, validation.numbers, validation.strings)
+        model = estimator(
+            candidate, params, examples.target, seed=spec.search.seed, threads=threads
+        )
+        model.fit(rows, examples.target)
+        settle(model)
+        answer = model.predict_proba if hasattr(model, "predict_proba") else model.predict
+        raw = np.asarray(answer(held), dtype=np.float64)
         score = measure(metric, spec.task, validation.target, raw)
-        best.keep(pipeline, params, score, larger=larger)
+        best.keep(model, params, score, larger=larger)
         return score
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        direction="maximize" if larger else "minimize",
-        sampler=optuna.samplers.TPESampler(seed=spec.search.seed),
-    )
-    study.enqueue_trial(DEFAULTS[candidate])
-    study.optimize(objective, n_trials=spec.search.trials, timeout=spec.search.timeout_s)
-    if best.pipeline is None:
+    trials = _optimize(objective, candidate, spec, larger=larger)
+    if best.model is None:
         msg = f"candidate {candidate!r}: no trial gave a {metric} on the validation rows"
         raise TrainingError(msg)
     record = Candidate(
@@ -68,26 +80,67 @@ def search(
         params=best.params,
         metric=metric,
         score=best.score,
-        trials=len(study.trials),
+        trials=trials,
         trained_at=_now(),
     )
-    return best.pipeline, record
+    return Pipeline([("features", features), ("model", best.model)]), record
+
+
+def _optimize(objective: Any, candidate: str, spec: Spec, *, larger: bool) -> int:
+    """Runs the trials and returns how many there were."""
+    limit = spec.search.timeout_s
+    begin = time.monotonic()
+    longest = 0.0
+
+    def stop_in_time(study: optuna.Study, trial: FrozenTrial) -> None:
+        nonlocal longest
+        longest = max(longest, trial.duration.total_seconds() if trial.duration else 0.0)
+        if time.monotonic() - begin + longest > limit:
+            study.stop()
+
+    # An error is raised to the caller as it is; optuna would print its traceback besides.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        direction="maximize" if larger else "minimize",
+        sampler=optuna.samplers.TPESampler(seed=spec.search.seed),
+    )
+    study.enqueue_trial(DEFAULTS[candidate])
+    study.optimize(objective, n_trials=spec.search.trials, callbacks=[stop_in_time])
+    return len(study.trials)
 
 
 @dataclass
 class _Best:
     """The best fit so far, kept while the search goes on so that none has to be made again."""
 
-    pipeline: Pipeline | None = None
+    model: Any = None
     params: dict[str, Any] = field(default_factory=dict)
     score: float = float("nan")
 
-    def keep(
-        self, pipeline: Pipeline, params: dict[str, Any], score: float, *, larger: bool
-    ) -> None:
+    def keep(self, model: Any, params: dict[str, Any], score: float, *, larger: bool) -> None:
         better = score > self.score if larger else score < self.score
-        if score == score and (self.pipeline is None or better):
-            self.pipeline, self.params, self.score = pipeline, params, score
+        if np.isfinite(score) and (self.model is None or better):
+            self.model, self.params, self.score = model, params, score
+
+
+def _require_float32(examples: Examples) -> None:
+    """Refuses what a model served in float32 cannot hold; scikit-learn would not say where."""
+    names = examples.schema.signature.numbers
+    wrong = {
+        name: int(np.isinf(examples.numbers[:, i]).sum())
+        for i, name in enumerate(names)
+        if np.isinf(examples.numbers[:, i]).any()
+    }
+    outside = ~(np.abs(examples.target) <= float(np.finfo(np.float32).max))
+    if outside.any():
+        wrong[examples.schema.target] = int(outside.sum())
+    if wrong:
+        said = ", ".join(f"{name!r} in {rows} rows" for name, rows in wrong.items())
+        msg = (
+            f"numbers beyond float32 (larger than 3.4e38): {said}. Rescale these "
+            "columns, or drop them"
+        )
+        raise TrainingError(msg)
 
 
 def _now() -> str:

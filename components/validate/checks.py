@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from components.contract import ColumnContract, ColumnType, Contract, Role
+from components.contract import ColumnContract, ColumnType, Contract, Role, has_text
 from components.validate.profile import BOOLEANS, Profile
 from components.validate.target import target_text
 from components.validate.typed import LARGEST_FEATURE, present, typed
@@ -49,7 +49,7 @@ class Failure:
     def __str__(self) -> str:
         """Returns the failure as one line."""
         where = f"column {self.column!r}" if self.column else "the table"
-        rows = f" (first at {', '.join(map(str, self.places))}, from 0)" if self.places else ""
+        rows = f" ({', '.join(map(str, self.places))}, counting from 0)" if self.places else ""
         counted = f"{self.count} row{'' if self.count == 1 else 's'}"
         return f"{where}: {self.code} in {counted}{rows}; expected {self.expected}"
 
@@ -95,7 +95,7 @@ def find_failures(
 def _checks(column: ColumnContract, seen: Profile) -> list[_Check]:
     value, source = typed(column, seen), present(column, seen)
     text = target_text(column, seen) if column.role is Role.TARGET else value
-    checks = [*_missing_checks(column, source), *_type_checks(column, seen, value, source)]
+    checks = [*_missing_checks(column, seen, source), *_type_checks(column, seen, value, source)]
 
     def refuse(code: str, breaks: pl.Expr, expected: str) -> None:
         checks.append(_Check(code, column.name, breaks, Severity.REFUSE, expected))
@@ -113,14 +113,16 @@ def _checks(column: ColumnContract, seen: Profile) -> list[_Check]:
     return checks
 
 
-def _missing_checks(column: ColumnContract, source: pl.Expr) -> list[_Check]:
+def _missing_checks(column: ColumnContract, seen: Profile, source: pl.Expr) -> list[_Check]:
     absent, name = source.is_null(), column.name
     if column.role is Role.TARGET and column.nullable:
         said = "a target; these rows are left out"
         return [_Check("target_missing", name, absent, Severity.WARN, said)]
     if column.nullable and column.role not in _NEEDED:
         return []
-    said = f"a value in every row, as it is the {column.role}"
+    if not has_text(seen.dtype):
+        absent = source.is_null() | source.is_not_null()
+    said = f"a single value in every row, as it is the {column.role}"
     if not column.nullable:
         said = "a value in every row, as `nullable: false` is declared"
     return [_Check("missing", name, absent, Severity.REFUSE, said)]

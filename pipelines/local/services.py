@@ -91,9 +91,11 @@ def _join(state: State, ports: dict[str, int], me: dict[str, Any]) -> Services:
     """Enters this process as a user of the services, which are started if they do not run."""
     with _record(state) as record:
         _drop_the_dead(record)
-        if "server" not in record or "monitor" not in record:
+        whole = "server" in record and "monitor" in record
+        wrong = [p for name, p in ports.items() if whole and record["ports"][name] != p]
+        if not whole or (wrong and not record["users"]):
             _start(state, record, ports)
-        elif wrong := [p for name, p in ports.items() if record["ports"][name] != p]:
+        elif wrong:
             msg = (
                 f"port {wrong[0]} was asked for, but services of this state folder already run "
                 f"on {', '.join(map(str, record['ports'].values()))}: leave the port out, or stop "

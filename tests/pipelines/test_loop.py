@@ -279,6 +279,6 @@ def test_a_folder_named_components_does_not_shadow_ours(laptop: Laptop) -> None:
     shadow = laptop.folder / "components"
     shadow.mkdir()
     (shadow / "__init__.py").write_text("raise SystemExit('the wrong components')")
-    done = laptop.run("run", "spec.yaml", "--set", "split.test=0.3", "--json")
+    done = laptop.run("run", "spec.yaml", "--set", "search.seed=21", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "succeeded"
