@@ -135,7 +135,8 @@ def canonical_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         Text.
     """
     if not has_text(dtype):
-        return pl.when(False).then(pl.lit("")).otherwise(None)
+        # Null for every row; a bare literal would be one row.
+        return pl.when(column.is_null()).then(pl.lit(None, dtype=pl.String))
     if dtype.is_decimal():
         text = column.cast(pl.String).str.replace(r"(\.\d*?)0+$", "$1")
         return text.str.strip_suffix(".")

@@ -64,9 +64,8 @@ def decide(task: str, raw: Raw) -> NDArray[np.int64]:
         int64 (n,) class indices: for binary the positive class from one half on, for multiclass
         the most probable one, the first of equals.
     """
-    if task == "binary":
-        return (raw[:, 1] >= THRESHOLD).astype(np.int64)
-    return raw.argmax(axis=1).astype(np.int64)
+    chosen = raw[:, 1] >= THRESHOLD if task == "binary" else raw.argmax(axis=1)
+    return np.asarray(chosen, dtype=np.int64)
 
 
 def _ranking(metric: str, task: str, target: Target, raw: Raw) -> float:

@@ -16,8 +16,8 @@ def metric_gates(gates: Gates, metrics: dict[str, Interval]) -> list[Gate]:
         metrics: the hold-out metrics.
 
     Returns:
-        A gate for each bound, in the spec's order. A metric that is undefined on the hold-out, and so
-        not among the metrics, is NaN and passes none.
+        A gate for each bound, in the spec's order. A metric that is undefined on the hold-out, and
+        so not among the metrics, is NaN and passes none.
     """
     found = []
     for name, bound in gates.metrics.items():

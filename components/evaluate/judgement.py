@@ -146,7 +146,8 @@ def _aligned(raw: Raw, manifest: Manifest, examples: Examples) -> Raw:
         if label in manifest.classes:
             aligned[:, index] = raw[:, manifest.classes.index(label)]
     totals = aligned.sum(axis=1, keepdims=True)
-    return np.divide(aligned, totals, out=np.full_like(aligned, 1 / len(classes)), where=totals > 0)
+    uniform = np.full_like(aligned, 1 / len(classes))
+    return np.asarray(np.divide(aligned, totals, out=uniform, where=totals > 0))
 
 
 def _unchanged(manifest: Manifest, spec: "Spec", examples: Examples) -> bool:

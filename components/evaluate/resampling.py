@@ -7,6 +7,7 @@ Every figure equals `measure` on the drawn rows, which the tests hold it to.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def _classification(task: str, target: NDArray[np.int64], raw: Raw) -> Resampled
     return at
 
 
-def _from_table(task: str, table: NDArray[np.float64]) -> dict[str, float]:
+def _from_table(task: str, table: NDArray[Any]) -> dict[str, float]:
     """The metrics of labels, from counts (actual, predicted)."""
     hits, actual, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     seen = actual > 0

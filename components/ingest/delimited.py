@@ -32,9 +32,10 @@ def scan_delimited(place: str) -> pl.LazyFrame:
     table = pl.scan_csv(place, infer_schema=False, separator=delimiter, glob=remote)
     names = table.collect_schema().names()
     require_distinct(place, names)
-    if len(names) > 1 and not remote:
-        _require_whole_rows(place, table, delimiter)
-    return table.filter(pl.any_horizontal(pl.all().is_not_null()))
+    if len(names) > 1 and not remote and _has_blank_lines(place, table, delimiter):
+        # Only where needed: filtering takes a time that grows with the square of the columns.
+        return table.filter(pl.any_horizontal(pl.all().is_not_null()))
+    return table
 
 
 def delimiter_of(place: str) -> str:
@@ -45,8 +46,10 @@ def delimiter_of(place: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _require_whole_rows(place: str, table: pl.LazyFrame, delimiter: str) -> None:
-    """Refuses rows with fewer fields than the header, which Polars fills with nulls silently.
+def _has_blank_lines(place: str, table: pl.LazyFrame, delimiter: str) -> bool:
+    """Looks for blank lines, and refuses rows with fewer fields than the header.
+
+    Polars reads either as rows of nulls, without a word.
 
     Such a row always leaves the last column null, so a file without a null there is read once.
     Quotes are not parsed here: a line with one is trusted, and so is a file in which a quoted
@@ -54,7 +57,7 @@ def _require_whole_rows(place: str, table: pl.LazyFrame, delimiter: str) -> None
     """
     names = table.collect_schema().names()
     if not table.select(pl.col(names[-1]).is_null().any()).collect(engine="streaming").item():
-        return
+        return False
     # No CSV holds this separator, so every line becomes one text.
     lines = pl.scan_csv(
         place,
@@ -69,13 +72,12 @@ def _require_whole_rows(place: str, table: pl.LazyFrame, delimiter: str) -> None
     )
     line = pl.col("line")
     quotes = line.str.count_matches('"', literal=True)
-    short = (
-        (line.str.count_matches(delimiter, literal=True) < len(names) - 1)
-        & (quotes == 0)
-        & (line.str.strip_chars() != "")
-    ).fill_null(False)
+    blank = line.is_null() | (line.str.strip_chars() == "")
+    fields = line.str.count_matches(delimiter, literal=True) + 1
+    short = (fields < len(names)) & (quotes == 0) & ~blank
     found = lines.select(
         (quotes % 2 == 1).any().alias("spans"),
+        blank.any().alias("blank"),
         short.sum().alias("count"),
         pl.col("number").filter(short).first().alias("first"),
     ).collect(engine="streaming")
@@ -87,3 +89,4 @@ def _require_whole_rows(place: str, table: pl.LazyFrame, delimiter: str) -> None
             "write an empty field for a missing value"
         )
         raise DataError(msg)
+    return bool(found["blank"].item())

@@ -75,7 +75,7 @@ def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
     above = np.searchsorted(distinct, cuts[times > 1], side="right")
     edges = np.union1d(cuts, distinct[above[above < len(distinct)]])
     # Nothing lies below the least value.
-    return edges[edges > distinct[0]]
+    return np.asarray(edges[edges > distinct[0]], dtype=np.float64)
 
 
 def category_counts(values: list[str]) -> dict[str, Any]:

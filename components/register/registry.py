@@ -4,18 +4,18 @@ The alias `champion` means what is served. A version keeps its lineage and metri
 version and as an MLflow run, so that MLflow's own pages show them.
 """
 
-import os
+import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from components.bundle import Manifest, read
 from components.champion import BUNDLE, Champion
 from components.errors import RegistryError
+from components.register.connection import database_file, errors, is_file, open_client
 
 ALIAS = "champion"
 _RUN_TAG = "kubeloop.run_id"
@@ -45,51 +45,46 @@ class Registry:
     """A registry at an address.
 
     Args:
-        address: `sqlite:////abs/registry.db`, or an MLflow server's `http://…`.
-
-    Raises:
-        RegistryError: it cannot be opened.
+        address: `sqlite:////abs/registry.db` (percent escapes are decoded), or an MLflow server's
+            `http://…`. A file is made by the first registration; until then it holds nothing, and
+            asking costs no import of MLflow. Every method raises `RegistryError` where the
+            registry cannot be opened or fails.
     """
 
     def __init__(self, address: str) -> None:
-        """Opens the registry; a file is made at its first use."""
-        # MLflow reports usage to its makers unless told not to, and reads this at import.
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        os.environ.setdefault("DO_NOT_TRACK", "true")
+        """Remembers the address; it is opened at the first question that needs an answer."""
         self.address = address
-        with _errors(address), _first_use(address):
-            from mlflow import MlflowClient
 
-            self._client: Any = MlflowClient(tracking_uri=address, registry_uri=address)
-            # The file's tables are made by whoever asks first; two at once would make them twice.
-            self._client.search_registered_models(max_results=1)
+    @cached_property
+    def _client(self) -> Any:
+        return open_client(self.address)
 
     def versions(self, name: str) -> list[Version]:
         """Lists a model's versions, newest first; empty where the model is unknown."""
-        with _errors(self.address):
+        if self._is_unused():
+            return []
+        with errors(self.address):
             # A DNS label holds no quote, so the filter cannot be escaped.
-            found = self._client.search_model_versions(f"name='{name}'")
+            found = _all(partial(self._client.search_model_versions, f"name='{name}'"))
             crowned = self._crowned(name)
-        versions = [
-            Version(
-                number=int(v.version),
-                bundle=v.source,
-                champion=int(v.version) == crowned,
-                tags=dict(v.tags),
-                created=v.creation_timestamp,
-            )
-            for v in found
-        ]
+        number = int(crowned.version) if crowned else None
+        versions = [_version(entry, number) for entry in found]
         return sorted(versions, key=lambda version: -version.number)
 
     def names(self) -> list[str]:
         """Lists the models, by name."""
-        with _errors(self.address):
-            return sorted(model.name for model in self._client.search_registered_models())
+        if self._is_unused():
+            return []
+        with errors(self.address):
+            return sorted(model.name for model in _all(self._client.search_registered_models))
 
     def champion(self, name: str) -> Version | None:
         """Finds the version that is served; None where there is none."""
-        return next((version for version in self.versions(name) if version.champion), None)
+        if self._is_unused():
+            return None
+        with errors(self.address):
+            crowned = self._crowned(name)
+        return _version(crowned, int(crowned.version)) if crowned else None
 
     def fetch_champion(self, name: str, folder: Path) -> Champion:
         """Copies the champion's bundle into a run.
@@ -132,7 +127,7 @@ class Registry:
         for version in self.versions(manifest.name):
             if version.tags.get(_RUN_TAG) == manifest.run_id:
                 return version.number
-        with _errors(self.address):
+        with errors(self.address):
             self._ensure_model(manifest.name)
             run = self._log_run(manifest)
             made = self._client.create_model_version(
@@ -142,52 +137,83 @@ class Registry:
 
     def crown(self, name: str, version: int) -> None:
         """Moves the champion's alias to a version."""
-        with _errors(self.address):
+        with errors(self.address):
             self._client.set_registered_model_alias(name, ALIAS, str(version))
 
-    def _crowned(self, name: str) -> int | None:
+    def _is_unused(self) -> bool:
+        """Whether the registry is a file that nobody has made yet: then it holds nothing."""
+        return is_file(self.address) and not database_file(self.address).exists()
+
+    def _crowned(self, name: str) -> Any:
         from mlflow.exceptions import MlflowException
 
         try:
-            return int(self._client.get_model_version_by_alias(name, ALIAS).version)
+            return self._client.get_model_version_by_alias(name, ALIAS)
         except MlflowException as exc:
             if exc.error_code in _MISSING:
                 return None
             raise
 
     def _ensure_model(self, name: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(name)
-        except MlflowException as exc:
-            if exc.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
+        _unless_there(partial(self._client.create_registered_model, name))
 
     def _log_run(self, manifest: Manifest) -> str:
         from mlflow.entities import Metric
 
         experiment = self._client.get_experiment_by_name(manifest.name)
-        if experiment:
-            experiment_id = experiment.experiment_id
-        else:
+        if not experiment:
             # Nothing is stored there; without a place MLflow would make ./mlruns where it runs.
-            place = (
-                f"{_file(self.address).parent.as_uri()}/mlflow" if _is_file(self.address) else None
-            )
-            experiment_id = self._client.create_experiment(manifest.name, artifact_location=place)
+            file = database_file(self.address) if is_file(self.address) else None
+            place = f"{file.parent.as_uri()}/mlflow" if file else None
+            make = partial(self._client.create_experiment, manifest.name, artifact_location=place)
+            _unless_there(make)
+            experiment = self._client.get_experiment_by_name(manifest.name)
         run = self._client.create_run(
-            experiment_id, run_name=manifest.run_id, tags=_tags(manifest)
+            experiment.experiment_id, run_name=manifest.run_id, tags=_tags(manifest)
         ).info.run_id
         metrics = [
             Metric(f"{part}.{name}", interval.value, 0, 0)
             for part, found in manifest.metrics.items()
             for name, interval in found.items()
-            if interval.value == interval.value
+            if math.isfinite(interval.value)
         ]
         self._client.log_batch(run, metrics=metrics)
         self._client.set_terminated(run)
         return str(run)
+
+
+def _version(entry: Any, crowned: int | None) -> Version:
+    number = int(entry.version)
+    return Version(
+        number=number,
+        bundle=entry.source,
+        champion=number == crowned,
+        tags=dict(entry.tags),
+        created=entry.creation_timestamp,
+    )
+
+
+def _all(search: Callable[..., Any]) -> list[Any]:
+    """Every page of an MLflow search; one page holds 100 models."""
+    found: list[Any] = []
+    token = None
+    while True:
+        page = search(page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _unless_there(create: Callable[[], Any]) -> None:
+    """Creates something that another run may have created a moment before."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        create()
+    except MlflowException as exc:
+        if exc.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _tags(manifest: Manifest) -> dict[str, str]:
@@ -199,47 +225,3 @@ def _tags(manifest: Manifest) -> dict[str, str]:
         "kubeloop.task": manifest.task,
         "kubeloop.runtime": manifest.runtime,
     }
-
-
-def _is_file(address: str) -> bool:
-    return address.startswith("sqlite:///")
-
-
-def _file(address: str) -> Path:
-    return Path(unquote(urlsplit(address).path.removeprefix("/")))
-
-
-@contextmanager
-def _first_use(address: str) -> Iterator[None]:
-    """Lets one process at a time make or migrate the tables of a file."""
-    if not _is_file(address):
-        yield
-        return
-    import fcntl
-
-    path = _file(address)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _errors(address: str) -> Iterator[None]:
-    """Turns MLflow's and the database's errors into one sentence that names the registry."""
-    try:
-        yield
-    except RegistryError:
-        raise
-    except Exception as exc:
-        # MLflow lets errors of SQLAlchemy, requests and its own through, with no common base.
-        first = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        msg = f"the registry {_without_password(address)!r} failed: {first}"
-        raise RegistryError(msg) from exc
-
-
-def _without_password(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.password is None:
-        return address
-    return parts._replace(netloc=f"{parts.username}:***@{parts.hostname}").geturl()

@@ -86,5 +86,7 @@ def frequent_categories(strings: Strings, least: int | None = None) -> list[list
         # No numpy array of text: it pads every value to the longest and drops trailing NULs.
         counts = Counter(column.tolist())
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_COLUMNS]
-        frequent.append(sorted(text for text, rows in ordered if rows >= least))
+        # skl2onnx drops a trailing NUL, so such a text would answer as the one without it.
+        kept = (text for text, rows in ordered if rows >= least and not text.endswith("\0"))
+        frequent.append(sorted(kept))
     return frequent

@@ -87,7 +87,10 @@ def _labels(target: str, texts: list[str], seen: Profile) -> list[Label]:
     if all(whole):
         return sorted({int(match[1]) for match in whole if match})
     if seen.dtype != pl.String:
-        msg = f"target {target!r} holds fractions, or numbers beyond 10^18: a quantity is `task: regression`"
+        msg = (
+            f"target {target!r} holds fractions, or numbers beyond 10^18: "
+            "a quantity is `task: regression`"
+        )
         raise DataError(msg)
     return list(texts)
 

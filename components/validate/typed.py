@@ -41,7 +41,7 @@ def present(column: ColumnContract, seen: Profile) -> pl.Expr:
 
 def _number(source: pl.Expr, dtype: pl.DataType, role: Role) -> pl.Expr:
     if not (dtype == pl.String or dtype.is_numeric() or dtype == pl.Boolean):
-        return _nothing(pl.Float64())
+        return _nothing(source, pl.Float64())
     number = source.cast(pl.Float64, strict=False)
     fits = number.is_finite()
     if role is not Role.TARGET:
@@ -55,10 +55,11 @@ def _date(source: pl.Expr, seen: Profile) -> pl.Expr:
         return source.cast(moment, strict=False)
     # A number is no date: whether it counts years, days or microseconds is not ours to guess.
     if seen.dtype != pl.String or seen.likely_format is None:
-        return _nothing(moment)
+        return _nothing(source, moment)
     parsed = source.str.to_datetime(seen.likely_format, strict=False, ambiguous="earliest")
     return parsed.cast(moment)
 
 
-def _nothing(dtype: pl.DataType) -> pl.Expr:
-    return pl.lit(None, dtype=dtype)
+def _nothing(source: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Null for every row; a bare literal would be one row."""
+    return pl.when(source.is_null()).then(pl.lit(None, dtype=dtype))

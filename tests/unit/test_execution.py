@@ -1,0 +1,39 @@
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import DataError
+from components.execution import FAILURE, recorded
+
+
+@dataclass
+class Output:
+    path: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def test_recorded_measures_the_logic(tmp_path: Path) -> None:
+    artifact = Output(str(tmp_path / "task" / "data"))
+    began = time.time()
+    with recorded(artifact) as path:
+        assert path == tmp_path / "task" / "data"
+        assert path.parent.is_dir()
+        time.sleep(0.05)
+    assert artifact.metadata["logic_seconds"] >= 0.05
+    assert artifact.metadata["logic_began"] == pytest.approx(began, abs=5)
+    assert artifact.metadata["peak_bytes"] > 2**20
+    assert not (tmp_path / "task" / FAILURE).exists()
+
+
+def test_recorded_failure_is_kept_and_goes_on(tmp_path: Path) -> None:
+    artifact = Output(str(tmp_path / "data"))
+    text = "column 'é' is empty"
+    with pytest.raises(DataError, match=text), recorded(artifact):
+        raise DataError(text)
+    kept = json.loads((tmp_path / FAILURE).read_text(encoding="utf-8"))
+    assert kept == {"type": "DataError", "message": text}
+    assert "logic_seconds" in artifact.metadata
