@@ -31,8 +31,8 @@ def recorded(artifact: Artifact) -> Iterator[Path]:
     """Measures the logic inside and keeps the reason if it fails.
 
     On leaving, the artifact's metadata holds `logic_seconds` (wall clock), `logic_began` (seconds
-    since 1970) and `peak_bytes` (the process's largest resident size so far). On an error, `failure.json` in the task's folder holds
-    its type and message, and the error goes on.
+    since 1970) and `peak_bytes` (the process's largest resident size so far). On an error,
+    `failure.json` in the task's folder holds its type and message, and the error goes on.
 
     Args:
         artifact: one output of the task.

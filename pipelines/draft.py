@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from components.errors import SpecError
+from components.ingest.places import find_places
 from components.ingest.sources import scan
 from components.spec import CANDIDATES, SEARCH_METRIC, parse
 from components.validate.profile import Profile, profile
@@ -21,7 +22,7 @@ def draft_spec(data: str, target: str, folder: Path) -> str:
     """Drafts a spec.
 
     Args:
-        data: a file, a glob or `sklearn://NAME`.
+        data: a file, a glob (its first file is looked at) or `sklearn://NAME`.
         target: the column to predict.
         folder: where the spec will lie; a path in it is relative to there.
 
@@ -32,7 +33,7 @@ def draft_spec(data: str, target: str, folder: Path) -> str:
         DataError: the data cannot be read.
         SpecError: the target is no column of it.
     """
-    rows = scan(data)
+    rows = scan(find_places([data])[0])
     source = data if "://" in data else os.path.relpath(data, folder)
     profiles = profile(rows, {})
     if target not in profiles:
@@ -96,7 +97,7 @@ def _looks_like_id(name: str, seen: Profile) -> bool:
 
 
 def _is_date(seen: Profile) -> bool:
-    return seen.date_format is not None or seen.dtype.is_temporal()
+    return seen.date_format is not None or seen.dtype in (pl.Date, pl.Datetime)
 
 
 def _name(data: str) -> str:

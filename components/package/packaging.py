@@ -5,7 +5,7 @@ import logging
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -100,13 +100,17 @@ def _shortfall(parity: Parity) -> str:
 
 
 def _draft(
-    spec: "Spec", candidate: Candidate, evaluation: Evaluation, train: Examples, runtime: str
+    spec: "Spec",
+    candidate: Candidate,
+    evaluation: Evaluation,
+    train: Examples,
+    runtime: Literal["onnx", "skops"],
 ) -> Manifest:
     lineage = train.schema.lineage
     return Manifest(
         name=spec.name,
         task=spec.task,
-        runtime=runtime,  # type: ignore[arg-type]
+        runtime=runtime,
         signature=train.schema.signature,
         classes=train.schema.classes,
         threshold=THRESHOLD if spec.task == "binary" else None,

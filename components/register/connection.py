@@ -69,10 +69,18 @@ def errors(address: str) -> Iterator[None]:
         raise
     except Exception as exc:
         # MLflow lets errors of SQLAlchemy, requests and its own through, with no common base.
-        first = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        said = first.replace(address, _without_password(address))
-        msg = f"the registry {_without_password(address)!r} failed: {said}"
+        name = _without_password(address)
+        msg = f"the registry {name!r} failed: {_reason(exc).replace(address, name)}"
         raise RegistryError(msg) from exc
+
+
+def _reason(exc: BaseException) -> str:
+    """What went wrong, in one line: of a failed connection the system's own word for it."""
+    deepest = exc
+    while deepest.__context__:
+        deepest = deepest.__context__
+    said = str(deepest if isinstance(deepest, OSError) else exc)
+    return said.splitlines()[0] if said else type(exc).__name__
 
 
 def _without_password(address: str) -> str:

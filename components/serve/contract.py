@@ -5,6 +5,7 @@ refusal that names every problem with its row and field. Nothing is guessed: tex
 number is no category, and what is missing is null, or one of the contract's `missing` tokens.
 """
 
+import contextlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,10 @@ class Contract:
         self.known = frozenset(self.names)
         self.ignored = frozenset(signature.ignored) - self.known
         self._nullable = np.array([f.nullable for f in self.numbers], dtype=bool)
-        self._missing = [frozenset(f.missing) | {""} for f in self.strings]
+        self._missing = [frozenset(t.strip() for t in f.missing) | {""} for f in self.strings]
+        # A token such as -999 reads as missing in training, as the number that it also is.
+        found = [(index, _numeric_tokens(f)) for index, f in enumerate(self.numbers)]
+        self._tokens = [(index, tokens) for index, tokens in found if tokens.size]
         self._seen = [None if f.categories is None else set(f.categories) for f in self.strings]
 
     def read(self, numbers: Rows, strings: Rows) -> Tensors:
@@ -86,6 +90,7 @@ class Contract:
                     tensor = np.array(rows, dtype=np.float64).reshape(shape).astype(np.float32)
             except OverflowError:
                 return self._check_numbers(rows, problems)
+            self._blank_tokens(tensor)
             fine = np.isfinite(tensor) | (np.isnan(tensor) & self._nullable)
             if fine.all():
                 return tensor
@@ -96,7 +101,12 @@ class Contract:
         for index, row in enumerate(rows):
             for column, (feature, value) in enumerate(zip(self.numbers, row, strict=True)):
                 tensor[index, column] = _number(feature, value, index, problems)
+        self._blank_tokens(tensor)
         return tensor
+
+    def _blank_tokens(self, tensor: Numbers) -> None:
+        for column, tokens in self._tokens:
+            tensor[np.isin(tensor[:, column], tokens), column] = np.nan
 
     def _read_strings(self, rows: Rows, problems: Problems, unseen: dict[str, int]) -> Strings:
         tensor = np.empty((len(rows), len(self.strings)), dtype=object)
@@ -106,6 +116,8 @@ class Contract:
                 value = row[column]
                 if type(value) is bytes:
                     value = _decoded(value)
+                if type(value) is str:
+                    value = value.strip()
                 if type(value) is not str or value in missing:
                     value = _absent(feature, value, index, problems)
                 elif seen is not None and value not in seen:
@@ -114,9 +126,19 @@ class Contract:
         return tensor
 
 
+def _numeric_tokens(feature: Feature) -> Numbers:
+    """Returns the missing tokens of a feature that are numbers themselves."""
+    tokens = []
+    for token in feature.missing:
+        with contextlib.suppress(ValueError):
+            tokens.append(float(token))
+    numbers = np.array(tokens, dtype=np.float32)
+    return numbers[np.isfinite(numbers)]
+
+
 def _number(feature: Feature, value: object, row: int, problems: Problems) -> float:
     """Reads one number; NaN, which JSON cannot hold, is how binary tensors say null."""
-    if isinstance(value, str) and value in feature.missing:
+    if isinstance(value, str) and value.strip() in {t.strip() for t in feature.missing}:
         value = None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         if not feature.nullable:

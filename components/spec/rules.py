@@ -202,6 +202,17 @@ def _columns(spec: "Spec") -> Iterator[Finding]:
                 yield Problem(f"{path}.values", column.values, expected), (f"{path}.{limits[0]}",)
 
 
+def _private(spec: "Spec") -> Iterator[Finding]:
+    """What is declared of a private column's values cannot be checked once they are hidden."""
+    for name, column in spec.columns.items():
+        path = dotted(("columns", name))
+        for key in ("type", "min", "max", "values"):
+            stated = getattr(column, key)
+            if column.privacy and stated is not None:
+                expected = f"no {key}, because privacy is {column.privacy!r}"
+                yield Problem(f"{path}.{key}", stated, expected), (f"{path}.privacy",)
+
+
 def _role_types(spec: "Spec") -> Iterator[Finding]:
     """The target's and the timestamp's declared types fit what they are for."""
     target = spec.columns.get(spec.target, Column())
@@ -233,5 +244,6 @@ _RULES: tuple[Callable[["Spec"], Iterator[Finding]], ...] = (
     _repeats,
     _serve,
     _columns,
+    _private,
     _role_types,
 )

@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Params] = {
 # A power of two: the mean over pure leaves is then exact in float32 as in float64, and a vote of
 # half the trees is one half on both sides of the export. With 200 trees it was 0.4999998 in ONNX.
 _TREES = 128
+_MOST_TREE_ROWS = 50_000
 _MOST_ROUNDS = 400
 # Without rows to spare for stopping early: scikit-learn's own number of rounds.
 _FIXED_ROUNDS = 100
@@ -89,7 +90,11 @@ def estimator(candidate: str, params: Params, target: Target, *, seed: int, thre
     kind: Callable[..., Any]
     if candidate == "random_forest":
         kind = RandomForestClassifier if is_class else RandomForestRegressor
-        return kind(n_estimators=_TREES, n_jobs=threads, random_state=seed, **params)
+        # None draws as many rows as there are; a cap bounds the time and the size of each tree.
+        rows = _MOST_TREE_ROWS if len(target) > _MOST_TREE_ROWS else None
+        return kind(
+            n_estimators=_TREES, max_samples=rows, n_jobs=threads, random_state=seed, **params
+        )
     kind = HistGradientBoostingClassifier if is_class else HistGradientBoostingRegressor
     stops = _can_stop_early(target)
     return kind(

@@ -37,6 +37,24 @@ def test_read_of_missing_tokens_is_null(contract: Contract) -> None:
     assert rows.strings[:, 0].tolist() == ["", ""]
 
 
+def test_read_of_number_that_is_a_missing_token_is_null() -> None:
+    given = signature("binary")
+    inputs = [
+        f.model_copy(update={"missing": ("-999", "?")}) if f.name == "income" else f
+        for f in given.inputs
+    ]
+    contract = Contract(given.model_copy(update={"inputs": tuple(inputs)}))
+    rows = contract.read([(-999, -999.0), (2.0, " -999 ")], [GOOD, GOOD])
+    assert rows.numbers[0, 0] == -999
+    assert np.isnan(rows.numbers[:, 1]).all()
+
+
+def test_read_of_category_is_trimmed_as_in_training(contract: Contract) -> None:
+    rows = contract.read([(1.0, 1.0)], [(" Bern ", "basic\n")])
+    assert rows.strings.tolist() == [["Bern", "basic"]]
+    assert rows.unseen == {}
+
+
 def test_read_of_unseen_categories_answers_and_counts_them(contract: Contract) -> None:
     rows = contract.read([(1.0, 1.0)] * 3, [("Oslo", "basic"), ("Bern", "basic"), ("Rome", "gold")])
     assert rows.unseen == {"city": 2, "plan": 1}

@@ -32,6 +32,16 @@ TASKS = {
             "timestamp: a\ncolumns: {a: {privacy: hash}}",
             "columns.a.privacy: got 'hash', expected no privacy, because timestamp names the c",
         ),
+        (
+            "binary",
+            "columns: {a: {privacy: hash, min: 0}}",
+            "columns.a.min: got 0.0, expected no min, because privacy is 'hash'",
+        ),
+        (
+            "binary",
+            "columns: {a: {privacy: mask, type: number}}",
+            "columns.a.type: got 'number', expected no type, because privacy is 'mask'",
+        ),
         # positive label
         (
             "multiclass",

@@ -62,7 +62,7 @@ values = st.recursive(
 )
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 bounds = st.fixed_dictionaries({"min": st.floats(0, 0.5), "max": st.floats(0.5, 1)})
-columns = st.fixed_dictionaries(
+public = st.fixed_dictionaries(
     {},
     optional={
         "type": st.sampled_from(["category", "boolean"]),
@@ -70,9 +70,10 @@ columns = st.fixed_dictionaries(
         "missing": st.lists(names, unique=True),
         "protected": st.booleans(),
         "nullable": st.booleans(),
-        "privacy": st.sampled_from(["drop", "hash", "mask"]),
     },
 )
+private = st.fixed_dictionaries({"privacy": st.sampled_from(["drop", "hash", "mask"])})
+columns = public | private
 documents = st.fixed_dictionaries(
     {
         "name": st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True),
