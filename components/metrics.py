@@ -37,7 +37,7 @@ def measure(metric: str, task: str, target: Target, raw: Raw) -> float:
         return float(_REGRESSION[metric](target, raw))
     classes = np.arange(raw.shape[1])
     if metric == "log_loss":
-        return float(sk.log_loss(target, raw, labels=classes))
+        return float(sk.log_loss(target, summing_to_one(raw), labels=classes))
     if metric in ("roc_auc", "average_precision", "brier"):
         return _ranking(metric, task, target, raw)
     chosen = decide(task, raw)
@@ -66,6 +66,11 @@ def decide(task: str, raw: Raw) -> NDArray[np.int64]:
     """
     chosen = raw[:, 1] >= THRESHOLD if task == "binary" else raw.argmax(axis=1)
     return np.asarray(chosen, dtype=np.int64)
+
+
+def summing_to_one(raw: Raw) -> Raw:
+    """Scales each row of probabilities (n, classes) to 1, from which float32 is off by 1e-7."""
+    return np.asarray(raw / raw.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _ranking(metric: str, task: str, target: Target, raw: Raw) -> float:

@@ -76,6 +76,9 @@ def run(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result alone, as JSON.")
     ] = False,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Start each task cold, as a cluster does.")
+    ] = False,
     port: Annotated[int | None, typer.Option(help="The server's HTTP port.")] = None,
     grpc_port: Annotated[int | None, typer.Option(help="The server's gRPC port.")] = None,
     monitor_port: Annotated[int | None, typer.Option(help="The monitor's port.")] = None,
@@ -87,7 +90,7 @@ def run(
     asked = {"http": port, "grpc": grpc_port, "monitor": monitor_port}
     ports = {name: number for name, number in asked.items() if number is not None}
     loaded = load(spec, overrides or ())
-    raise typer.Exit(run_once(loaded, state, ports, keep=keep, as_json=as_json))
+    raise typer.Exit(run_once(loaded, state, ports, keep=keep, as_json=as_json, isolated=isolated))
 
 
 @app.command(epilog="Example: kubeloop init data/churn.csv --target Churn > churn.yaml")

@@ -15,7 +15,15 @@ from pipelines.local.state import open_state
 from pipelines.summary import print_summary
 
 
-def run_once(spec: Spec, folder: Path, ports: dict[str, int], *, keep: bool, as_json: bool) -> int:
+def run_once(
+    spec: Spec,
+    folder: Path,
+    ports: dict[str, int],
+    *,
+    keep: bool,
+    as_json: bool,
+    isolated: bool,
+) -> int:
     """Runs a spec and shows it.
 
     Args:
@@ -23,6 +31,7 @@ def run_once(spec: Spec, folder: Path, ports: dict[str, int], *, keep: bool, as_
         folder: the state folder.
         ports: ports that were asked for, by service.
         keep: whether server and monitor stay up until Ctrl-C.
+        isolated: whether each task starts an interpreter of its own, as on a cluster.
         as_json: whether stdout holds the result alone; the rest goes to stderr.
 
     Returns:
@@ -44,7 +53,8 @@ def run_once(spec: Spec, folder: Path, ports: dict[str, int], *, keep: bool, as_
             _wait(console, run)
 
     try:
-        return run_spec(spec, state, progress, ports=ports, finish=finish).exit_status
+        result = run_spec(spec, state, progress, ports=ports, isolated=isolated, finish=finish)
+        return result.exit_status
     finally:
         display.stop()
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.metrics import Raw, Target, decide
+from components.metrics import Raw, Target, decide, summing_to_one
 
 Counts = NDArray[np.float64]
 Resampled = Callable[[Counts], dict[str, float]]
@@ -61,7 +61,7 @@ def _classification(task: str, target: NDArray[np.int64], raw: Raw) -> Resampled
     cells = target * classes + decide(task, raw)
     # The clip is scikit-learn's (log_loss, since 1.3): the resolution of the probabilities' dtype.
     tiny = np.finfo(raw.dtype).eps
-    losses = -np.log(np.clip(raw[np.arange(len(raw)), target], tiny, 1 - tiny))
+    losses = -np.log(np.clip(summing_to_one(raw)[np.arange(len(raw)), target], tiny, 1 - tiny))
     squares = (raw[:, -1] - target) ** 2
     ranked = [_Ranking(raw[:, k], target == k) for k in range(1 if classes == 2 else 0, classes)]
 

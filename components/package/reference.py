@@ -68,7 +68,8 @@ def number_bins(values: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
-    deciles = np.quantile(present, np.linspace(0, 1, _BINS + 1)[1:-1])
+    # A value that occurs, because one between two of them can cut an empty bin.
+    deciles = np.quantile(present, np.linspace(0, 1, _BINS + 1)[1:-1], method="higher")
     cuts, times = np.unique(deciles, return_counts=True)
     distinct = np.unique(present)
     # A cut that occurs twice pays for two: below the value and above it, so 9 stay the most.

@@ -33,6 +33,7 @@ def run_spec(
     progress: Progress,
     *,
     ports: dict[str, int],
+    isolated: bool,
     finish: Callable[[Run, Result], None],
 ) -> Result:
     """Runs the whole loop.
@@ -42,6 +43,7 @@ def run_spec(
         state: where everything is kept.
         progress: hears of every stage.
         ports: ports that were asked for, by service.
+        isolated: whether each task starts an interpreter of its own, as on a cluster.
         finish: called with the result while the services still run; `--keep` waits in it.
 
     Returns:
@@ -61,7 +63,7 @@ def run_spec(
         note(lock, {"run": folder.name, "before": run.before})
         began = time.monotonic()
         try:
-            error = _run_graph(run, state) or _ask_endpoint(run, state)
+            error = _run_graph(run, state, isolated=isolated) or _ask_endpoint(run, state)
         except BaseException as exc:
             said = "interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)
             stopped = ErrorResult(stage=progress.stage, message=said, type=type(exc).__name__)
@@ -85,7 +87,7 @@ def _conclude(run: Run, state: State, error: ErrorResult | None, *, seconds: flo
     return result
 
 
-def _run_graph(run: Run, state: State) -> ErrorResult | None:
+def _run_graph(run: Run, state: State, *, isolated: bool) -> ErrorResult | None:
     """Runs the compiled graph; returns why it failed, or None."""
     run.folder.joinpath("artifacts").mkdir()
     arguments = run.folder / "arguments.json"
@@ -102,6 +104,7 @@ def _run_graph(run: Run, state: State) -> ErrorResult | None:
     )
     command = [sys.executable, "-P", "-m", "pipelines.local.graph"]
     command += [str(run.folder / "training.yaml"), str(arguments), str(run.folder / "artifacts")]
+    command += ["--isolated"] * isolated
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -120,6 +123,8 @@ def _run_graph(run: Run, state: State) -> ErrorResult | None:
                 kept.write(line)
                 reader.read(line)
         status = process.wait()
+        if status == 0:
+            run.progress.settle()
     except BaseException:
         _kill_group(process)
         raise

@@ -8,9 +8,15 @@ command starts without it.
 import argparse
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from components.revision import code_revision
@@ -20,22 +26,17 @@ _WATCH_S = 0.5
 
 
 def main() -> None:
-    """Runs `python -m pipelines.local.graph IR ARGUMENTS ROOT`."""
+    """Runs `python -m pipelines.local.graph IR ARGUMENTS ROOT [--isolated]`."""
     parser = argparse.ArgumentParser(description="Compile and run the pipeline on this machine.")
     parser.add_argument("ir", type=Path, help="where the compiled IR goes")
     parser.add_argument("arguments", type=Path, help="the pipeline's arguments as JSON")
     parser.add_argument("root", type=Path, help="where artifacts go")
+    parser.add_argument("--isolated", action="store_true", help="no warm interpreter")
     call = parser.parse_args()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    call.ir.write_text(compile_training(code_revision()), encoding="utf-8")
-    run_graph(call.ir, json.loads(call.arguments.read_text(encoding="utf-8")), call.root)
-
-
-def _end_with_parent(parent: int) -> None:
-    """Ends the process group once the engine is gone: nobody is left to take a deploy back."""
-    while os.getppid() == parent:
-        time.sleep(_WATCH_S)
-    os.killpg(0, signal.SIGKILL)
+    with task_interpreter(isolated=call.isolated):
+        call.ir.write_text(compile_training(code_revision()), encoding="utf-8")
+        run_graph(call.ir, json.loads(call.arguments.read_text(encoding="utf-8")), call.root)
 
 
 def run_graph(ir: Path, arguments: dict[str, object], root: Path) -> None:
@@ -61,6 +62,52 @@ def run_graph(ir: Path, arguments: dict[str, object], root: Path) -> None:
     except RuntimeError as exc:
         print(exc, flush=True)
         raise SystemExit(1) from exc
+
+
+@contextmanager
+def task_interpreter(*, isolated: bool) -> Iterator[None]:
+    """Puts a `python3` before all others on the path, and has kfp call that.
+
+    kfp puts `sys.executable` wherever `python3` stands in a command, unquoted: also into an
+    argument such as a source's name, and a path with a space ends the command. Its own name for
+    itself changes neither.
+
+    Args:
+        isolated: whether each task starts an interpreter of its own, as on a cluster; else the
+            warm one forks for it.
+
+    Yields:
+        While kfp may run tasks.
+    """
+    python = sys.executable
+    with tempfile.TemporaryDirectory(prefix="kubeloop-") as scratch:
+        address = str(Path(scratch, "warm"))
+        call = [python, "-P"]
+        warm = None
+        if not isolated:
+            call = [python, "-S", "-E", str(Path(__file__).with_name("launch.py")), address, python]
+            environment = {**os.environ, "_KFP_RUNTIME": "true", "OPENBLAS_NUM_THREADS": "1"}
+            command = [python, "-P", "-m", "pipelines.local.warm", address]
+            warm = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
+        script = Path(scratch, "python3")
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(call)} "$@"\n', encoding="utf-8")
+        script.chmod(0o700)
+        os.environ["PATH"] = f"{scratch}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        sys.executable = "python3"
+        try:
+            yield
+        finally:
+            sys.executable = python
+            if warm is not None:
+                warm.terminate()
+                warm.wait()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends the process group once the engine is gone: nobody is left to take a deploy back."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

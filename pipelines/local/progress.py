@@ -10,8 +10,10 @@ from rich.progress import Progress as LiveProgress
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_STARTED = re.compile(r"Executing task '([\w.-]+)'")
-_ENDED = re.compile(r"Task '([\w.-]+)' finished with status (SUCCESS|FAILURE)")
+_TASK = re.compile(
+    r"Executing task '(?P<began>[\w.-]+)'"
+    r"|Task '(?P<ended>[\w.-]+)' finished with status (?P<status>SUCCESS|FAILURE)"
+)
 
 
 class Display(Protocol):
@@ -119,9 +121,10 @@ class Progress:
     failed_stage: str = ""
 
     def begin(self, stage: str) -> None:
-        """A task of a stage began."""
-        self.stage = stage
+        """A task of a stage began; the stages run one after the other, so the others have ended."""
         if stage not in self.stages:
+            self.settle()
+            self.stage = stage
             self.stages[stage] = StageTime(time.monotonic())
             self.display.begin(stage)
 
@@ -129,12 +132,22 @@ class Progress:
         """A task of a stage ended; the stage ends with its last one, or with one that failed."""
         seen = self.stages[stage]
         seen.tasks += 1
-        seen.ended = time.monotonic()
         if not succeeded and not self.failed_stage:
             self.failed_stage = stage
-            self.display.end(stage, seen.seconds, succeeded=False)
-        elif seen.tasks == self.expected.get(stage, 1) and self.failed_stage != stage:
-            self.display.end(stage, seen.seconds, succeeded=True)
+            self._close(stage, succeeded=False)
+        elif seen.tasks == self.expected.get(stage, 1):
+            self._close(stage, succeeded=True)
+
+    def settle(self) -> None:
+        """Ends what is open: of tasks side by side, kfp's log may lose an end."""
+        for stage in self.stages:
+            self._close(stage, succeeded=True)
+
+    def _close(self, stage: str, *, succeeded: bool) -> None:
+        seen = self.stages[stage]
+        if seen.ended is None:
+            seen.ended = time.monotonic()
+            self.display.end(stage, seen.seconds, succeeded=succeeded)
 
     def waiting(self, holder: str) -> None:
         """Another run holds the model's lock."""
@@ -154,8 +167,9 @@ class LogReader:
 
     def read(self, line: str) -> None:
         """Takes one line of the log."""
-        text = _ANSI.sub("", line)
-        if started := _STARTED.search(text):
-            self.progress.begin(started[1])
-        elif (ended := _ENDED.search(text)) and ended[1] in self.progress.stages:
-            self.progress.end(ended[1], succeeded=ended[2] == "SUCCESS")
+        # Tasks side by side write into one stream, so a line may hold the words of two.
+        for found in _TASK.finditer(_ANSI.sub("", line)):
+            if found["began"]:
+                self.progress.begin(found["began"])
+            elif found["ended"] in self.progress.stages:
+                self.progress.end(found["ended"], succeeded=found["status"] == "SUCCESS")

@@ -68,7 +68,7 @@ def test_decide_multiclass_takes_the_first_of_equals() -> None:
 def _manifests(tmp_path_factory: pytest.TempPathFactory) -> None:
     root: Path = tmp_path_factory.mktemp("manifests")
     for task in ("binary", "multiclass"):
-        MANIFESTS[task] = build(root / task, task).manifest  # type: ignore[arg-type]
+        MANIFESTS[task] = build(root / task, task).manifest
 
 
 MANIFESTS = {}  # type: ignore[var-annotated]

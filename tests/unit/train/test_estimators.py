@@ -12,7 +12,7 @@ from components.train.estimators import DEFAULTS, estimator, settle, suggest
 def test_suggest_starts_from_the_defaults(candidate: str) -> None:
     study = optuna.create_study()
     study.enqueue_trial(DEFAULTS[candidate])
-    assert suggest(candidate, study.ask()) == DEFAULTS[candidate]  # type: ignore[arg-type]
+    assert suggest(candidate, study.ask()) == DEFAULTS[candidate]
 
 
 @pytest.mark.parametrize("task", sorted(CANDIDATES))

@@ -1,0 +1,145 @@
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.pipeline import Pipeline
+
+from components.bundle import Bundle, load
+from components.candidate import Candidate, load_pipeline, write_candidate
+from components.champion import Champion
+from components.evaluate.judgement import judge
+from components.examples import Examples
+from components.package.packaging import package_model
+from components.runners import frame, raw_scores
+from components.signature import tensors
+from components.spec import CANDIDATES
+from components.train.search import search
+from tests.tables import CLASSES, spec_of, write_split
+
+RECORD = Candidate(
+    name="hist_gradient_boosting",
+    params={},
+    metric="roc_auc",
+    score=0.9,
+    trials=1,
+    trained_at="2026-11-20T12:00:00Z",
+)
+
+
+def packaged(
+    root: Path, task: str, candidate: str = "", pipeline: Pipeline | None = None
+) -> Bundle:
+    """Trains (unless a pipeline is given), judges and packages under a root of three parts."""
+    from components.examples import read_examples
+
+    spec = spec_of(task, search={"trials": 1})
+    if pipeline is None:
+        parts = (read_examples(root / "train"), read_examples(root / "validation"))
+        pipeline, record = search(candidate, spec, parts)
+    else:
+        record = RECORD
+    write_candidate(root / "best", pipeline, record)
+    Champion(version=None).write(root / "none")
+    judge(spec, [root / "best"], root / "test", root / "none").evaluation.write(root / "eval")
+    folders = (root / "train", root / "validation", root / "eval")
+    package_model(spec, root / "best", folders, root / "bundle")
+    return load(root / "bundle")
+
+
+def drop_text() -> ColumnTransformer:
+    return ColumnTransformer([("numbers", "passthrough", [0, 1])])
+
+
+def assert_answers_are_the_pipelines(root: Path, bundle: Bundle, rows: Examples) -> None:
+    original = raw_scores(load_pipeline(root / "best"), rows.numbers, rows.strings)
+    assert bundle.run(rows.numbers, rows.strings).reshape(original.shape) == pytest.approx(
+        original, rel=1e-4, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(("task", "name"), [(t, n) for t in CANDIDATES for n in CANDIDATES[t]])
+def test_package_model_of_every_candidate_is_onnx_and_answers_as_the_pipeline(
+    task: str, name: str, tmp_path: Path
+) -> None:
+    parts = write_split(tmp_path, task)
+    bundle = packaged(tmp_path, task, name)
+    assert bundle.manifest.runtime == "onnx"
+    assert sorted(bundle.manifest.files) == ["card.md", "model.onnx", "reference.json"]
+    assert bundle.manifest.classes == CLASSES[task]
+    assert_answers_are_the_pipelines(tmp_path, bundle, parts["test"])
+
+
+@pytest.mark.parametrize("task", CANDIDATES)
+def test_package_model_golden_rows_are_repeated(task: str, tmp_path: Path) -> None:
+    write_split(tmp_path, task, rows=120)
+    bundle = packaged(tmp_path, task, CANDIDATES[task][0])
+    golden = json.loads((tmp_path / "bundle" / "bundle.json").read_text())["golden"]
+    answers = bundle.predict(*tensors(bundle.manifest.signature, golden["rows"]))
+    assert len(golden["rows"]) == 5
+    if task == "regression":
+        assert answers.values is not None
+        assert answers.values.tolist() == pytest.approx(golden["predictions"], rel=1e-6)
+        assert golden["predictions"] == sorted(golden["predictions"])
+        return
+    assert answers.labels == golden["labels"]
+    assert np.array(answers.probabilities) == pytest.approx(np.array(golden["probabilities"]))
+    assert len(set(golden["labels"])) > 1
+
+
+def test_package_model_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    write_split(tmp_path, "binary", rows=120)
+    found = []
+    for _ in range(2):
+        packaged(tmp_path, "binary", pipeline=None, candidate="random_forest")
+        folder = tmp_path / "bundle"
+        found.append({f: (folder / f).read_bytes() for f in ("model.onnx", "reference.json")})
+    assert found[0] == found[1]
+
+
+def test_package_model_that_onnx_cannot_hold_falls_back_to_skops(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = write_split(tmp_path, "regression")
+    train = parts["train"]
+    made = Pipeline([("drop", drop_text()), ("model", HistGradientBoostingRegressor(loss="gamma"))])
+    made.fit(frame(train.numbers, train.strings), np.exp(train.target))
+    with caplog.at_level(logging.WARNING):
+        bundle = packaged(tmp_path, "regression", pipeline=made)
+    assert bundle.manifest.runtime == "skops"
+    assert not (tmp_path / "bundle" / "model.onnx").exists()
+    assert "bundle falls back to skops reason='ONNX" in caplog.text
+    assert "- Runtime: skops (ONNX" in (tmp_path / "bundle" / "card.md").read_text()
+    assert_answers_are_the_pipelines(tmp_path, bundle, parts["test"])
+
+
+def test_package_model_reference_counts_training_rows_and_validation_answers(
+    tmp_path: Path,
+) -> None:
+    parts = write_split(tmp_path, "binary", rows=120)
+    bundle = packaged(tmp_path, "binary", "logistic")
+    found = json.loads((tmp_path / "bundle" / "reference.json").read_text())
+    age = found["features"]["age"]
+    assert (found["format"], found["rows"]) == (1, 120)
+    assert sum(age["counts"]) + age["missing"] == 120
+    assert age["missing"] == int(np.isnan(parts["train"].numbers[:, 0]).sum())
+    assert found["features"]["plan"]["categories"] == ['a "b"', "it's", "naïve\nline"]
+    validation = parts["validation"]
+    labels = bundle.predict(validation.numbers, validation.strings).labels or []
+    assert found["prediction"]["counts"] == [labels.count("No"), labels.count("Yes")]
+
+
+def test_package_model_card_says_what_it_is(tmp_path: Path) -> None:
+    write_split(tmp_path, "binary", rows=120)
+    bundle = packaged(tmp_path, "binary", "logistic")
+    card = (tmp_path / "bundle" / "card.md").read_text()
+    auc = bundle.manifest.metrics["test"]["roc_auc"]
+    assert card.startswith("# toy\n")
+    assert "A binary model (logistic) that predicts `target` from 4 features." in card
+    assert f"| roc_auc | {auc.value:.4f} | {auc.low:.4f} to {auc.high:.4f} |" in card
+    assert "Classes: `No`, `Yes`." in card
+    assert "dropped where a client sends them: `id`." in card
+    assert "| C 1 |" in card

@@ -1,0 +1,215 @@
+import multiprocessing
+import os
+import shutil
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from components.bundle import Interval, Manifest, read
+from components.champion import BUNDLE, Champion
+from components.errors import BundleError, RegistryError
+from components.register.registry import Registry, Version, _all
+from tests.bundles import Fitted, build
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    return build(tmp_path_factory.mktemp("bundle") / "churn", "binary")
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory, fitted: Fitted) -> Path:
+    """A registry file with its tables made, which costs a second, and one model in it."""
+    path = tmp_path_factory.mktemp("registry") / "registry.db"
+    Registry(f"sqlite:///{path}").register(manifest(fitted, "run-0", name="first"), "/nowhere")
+    return path
+
+
+@pytest.fixture
+def registry(empty: Path, tmp_path: Path) -> Registry:
+    shutil.copyfile(empty, tmp_path / "registry.db")
+    return Registry(f"sqlite:///{tmp_path / 'registry.db'}")
+
+
+def manifest(fitted: Fitted, run: str, name: str = "churn") -> Manifest:
+    return fitted.manifest.model_copy(update={"run_id": run, "name": name})
+
+
+def test_registry_that_nobody_used_answers_without_a_file(tmp_path: Path) -> None:
+    registry = Registry(f"sqlite:///{tmp_path / 'new' / 'registry.db'}")
+    assert registry.names() == []
+    assert registry.versions("churn") == []
+    assert registry.champion("churn") is None
+    assert registry.fetch_champion("churn", tmp_path / "c") == Champion(version=None)
+    assert Champion.read(tmp_path / "c") == Champion(version=None)
+    assert not (tmp_path / "new").exists()
+
+
+def test_register_numbers_versions_from_one_and_keeps_lineage(
+    registry: Registry, fitted: Fitted
+) -> None:
+    assert registry.register(manifest(fitted, "run-1"), "/bundles/1") == 1
+    assert registry.register(manifest(fitted, "run-2"), "/bundles/2") == 2
+    newest, oldest = registry.versions("churn")
+    assert (newest.number, newest.bundle, newest.champion) == (2, "/bundles/2", False)
+    assert oldest.tags == {
+        "kubeloop.run_id": "run-1",
+        "kubeloop.trained_at": "2026-11-20T12:00:00Z",
+        "kubeloop.fingerprint": "sha256:00",
+        "kubeloop.revision": "test",
+        "kubeloop.task": "binary",
+        "kubeloop.runtime": "onnx",
+    }
+    assert abs(newest.created / 1000 - time.time()) < 60
+    assert registry.names() == ["churn", "first"]
+
+
+def test_register_the_same_run_again_gives_the_same_version(
+    registry: Registry, fitted: Fitted
+) -> None:
+    versions = [registry.register(manifest(fitted, "run-1"), "/bundles/1") for _ in range(2)]
+    assert versions == [1, 1]
+    assert len(registry.versions("churn")) == 1
+
+
+def test_register_keeps_finite_metrics_in_the_mlflow_run(
+    registry: Registry, fitted: Fitted
+) -> None:
+    from mlflow import MlflowClient
+
+    undefined = Interval(value=float("nan"), low=0, high=1)
+    endless = Interval(value=float("inf"), low=0, high=1)
+    figures = {**fitted.manifest.metrics["test"], "r2": undefined, "rmse": endless}
+    made = manifest(fitted, "run-1").model_copy(update={"metrics": {"test": figures}})
+    registry.register(made, "/bundles/1")
+    client = MlflowClient(tracking_uri=registry.address, registry_uri=registry.address)
+    (version,) = client.search_model_versions("name='churn'")
+    run = client.get_run(version.run_id)
+    assert run.data.metrics == {"test.accuracy": 0.9}
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "run-1"
+
+
+def test_register_leaves_nothing_in_the_working_folder(
+    registry: Registry, fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    registry.register(manifest(fitted, "run-1"), "/bundles/1")
+    assert list((tmp_path / "cwd").iterdir()) == []
+
+
+def test_crown_moves_the_alias(registry: Registry, fitted: Fitted) -> None:
+    for run in ("run-1", "run-2"):
+        registry.register(manifest(fitted, run), f"/bundles/{run}")
+    assert registry.champion("churn") is None
+    registry.crown("churn", 2)
+    registry.crown("churn", 1)
+    assert [(v.number, v.champion) for v in registry.versions("churn")] == [(2, False), (1, True)]
+    champion = registry.champion("churn")
+    assert isinstance(champion, Version)
+    assert (champion.number, champion.bundle, champion.champion) == (1, "/bundles/run-1", True)
+    assert champion in registry.versions("churn")
+
+
+def test_crown_a_version_that_is_not_there_is_refused(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match=r"the registry 'sqlite:.*' failed: .*not found"):
+        registry.crown("first", 9)
+
+
+def test_fetch_champion_copies_and_verifies_its_bundle(
+    registry: Registry, fitted: Fitted, tmp_path: Path
+) -> None:
+    registry.crown("churn", registry.register(fitted.manifest, str(fitted.folder)))
+    assert registry.fetch_champion("churn", tmp_path / "c") == Champion(version=1)
+    assert read(tmp_path / "c" / BUNDLE) == fitted.manifest
+
+
+def test_fetch_champion_whose_bundle_is_gone_says_which(
+    registry: Registry, fitted: Fitted, tmp_path: Path
+) -> None:
+    registry.crown("churn", registry.register(fitted.manifest, "/no/such/bundle"))
+    with pytest.raises(RegistryError, match=r"version 1 of 'churn' .* '/no/such/bundle' is gone"):
+        registry.fetch_champion("churn", tmp_path / "c")
+
+
+def test_fetch_champion_whose_bundle_is_damaged_names_the_file(
+    registry: Registry, fitted: Fitted, tmp_path: Path
+) -> None:
+    shutil.copytree(fitted.folder, tmp_path / "damaged")
+    (tmp_path / "damaged" / "card.md").write_text("another")
+    registry.crown("churn", registry.register(fitted.manifest, str(tmp_path / "damaged")))
+    with pytest.raises(BundleError, match=r"is damaged; altered: card\.md"):
+        registry.fetch_champion("churn", tmp_path / "c")
+
+
+def test_names_and_versions_beyond_one_page_are_all_there(registry: Registry) -> None:
+    client = registry._client
+    for number in range(130):
+        client.create_registered_model(f"model-{number:03}")
+    assert len(registry.names()) == 131
+    for number in range(2, 25):
+        client.create_model_version("first", source=f"/bundles/{number}")
+    assert [v.number for v in registry.versions("first")] == list(range(24, 0, -1))
+    small_pages = partial(client.search_model_versions, "name='first'", max_results=10)
+    assert len(_all(small_pages)) == 24
+
+
+@pytest.mark.parametrize("folder", ["a b", "ünï", "100%", "a#b", "it's"])
+def test_registry_in_a_folder_of_any_name_makes_its_file_there(
+    folder: str, empty: Path, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    path = tmp_path / folder / "registry.db"
+    shutil.copyfile(empty, path)
+    assert Registry(f"sqlite:///{path}").names() == ["first"]
+    assert sorted(p.name for p in (tmp_path / folder).iterdir()) == ["registry.db", "registry.lock"]
+    assert [p.name for p in tmp_path.iterdir()] == [folder]
+
+
+def test_registry_with_percent_escapes_reads_the_file_they_mean(
+    empty: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a%20b").mkdir()
+    shutil.copyfile(empty, tmp_path / "a%20b" / "registry.db")
+    assert Registry(f"sqlite:///{tmp_path}/a%2520b/registry.db").names() == ["first"]
+
+
+def test_registry_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    path.write_bytes(b"no database at all" * 1000)
+    with pytest.raises(RegistryError, match=r"registry\.db' failed: .*file is not a database"):
+        Registry(f"sqlite:///{path}").names()
+
+
+def test_registry_server_that_is_away_fails_in_seconds_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    begin = time.monotonic()
+    with pytest.raises(RegistryError) as caught:
+        Registry("http://bob:s3cret@127.0.0.1:9").names()
+    assert time.monotonic() - begin < 20
+    assert str(caught.value) == (
+        "the registry 'http://bob:***@127.0.0.1:9' failed: [Errno 111] Connection refused"
+    )
+
+
+def _register_first(address: str, folder: str, run: str) -> int:
+    made = read(Path(folder)).model_copy(update={"run_id": run})
+    return Registry(address).register(made, folder)
+
+
+def test_registry_made_by_three_processes_at_once_numbers_all_three(
+    fitted: Fitted, tmp_path: Path
+) -> None:
+    address = f"sqlite:///{tmp_path / 'state' / 'registry.db'}"
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(3) as pool:
+        calls = [(address, str(fitted.folder), f"run-{i}") for i in range(3)]
+        versions = pool.starmap(_register_first, calls, chunksize=1)
+    assert sorted(versions) == [1, 2, 3]
+    assert os.listdir(tmp_path) == ["state"]
