@@ -231,7 +231,6 @@ def main() -> NoReturn:
     except typer.Exit as exc:
         code = exc.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        _say("interrupted; nothing is left running")
         code = Exit.INTERRUPTED
     except KubeloopError as exc:
         _say(str(exc))
@@ -239,6 +238,8 @@ def main() -> NoReturn:
     except typer.TyperException as exc:
         _say(f"{exc.format_message()} (see --help)")
         code = Exit.WRONG_CALL
+    if code == Exit.INTERRUPTED:
+        _say("interrupted")
     sys.exit(int(code or 0))
 
 
