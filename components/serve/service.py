@@ -18,6 +18,7 @@ from components.errors import DeployError, KubeloopError
 
 _LOG = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
+_BACKLOG = 2048
 
 
 def serve(
@@ -148,6 +149,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((host, port))
+            # A port that is bound and does not listen can be bound again by somebody else.
+            door.listen(_BACKLOG)
         except (OSError, OverflowError) as exc:
             msg = f"cannot listen on HTTP port {port} of {host}: {exc}; choose another port"
             raise DeployError(msg) from exc

@@ -53,27 +53,28 @@ def run_spec(
         StateError: the services cannot be started.
         KeyboardInterrupt: Ctrl-C or SIGTERM; nothing runs on, the served model is as it was.
     """
-    with (
-        state.model_lock(spec.name, lambda held: progress.waiting(holder(held))) as lock,
-        running(state, ports) as services,
-    ):
-        recover(spec.name, lock, state, services)
-        folder = state.new_run(spec.name)
-        run = Run(spec, folder, services, progress, state.serving(spec.name))
-        note(lock, {"run": folder.name, "before": run.before})
-        began = time.monotonic()
-        try:
-            error = _run_graph(run, state, isolated=isolated) or _ask_endpoint(run, state)
-        except BaseException as exc:
-            said = "interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)
-            stopped = ErrorResult(stage=progress.stage, message=said, type=type(exc).__name__)
-            _conclude(run, state, stopped, seconds=time.monotonic() - began)
+    with running(state, ports) as services:
+        with state.model_lock(spec.name, lambda held: progress.waiting(holder(held))) as lock:
+            recover(spec.name, lock, state, services)
+            folder = state.new_run(spec.name)
+            run = Run(spec, folder, services, progress, state.serving(spec.name))
+            note(lock, {"run": folder.name, "before": run.before})
+            result = _run_once(run, state, isolated=isolated)
             note(lock, None)
-            raise
-        result = _conclude(run, state, error, seconds=time.monotonic() - began)
-        note(lock, None)
         finish(run, result)
         return result
+
+
+def _run_once(run: Run, state: State, *, isolated: bool) -> Result:
+    began = time.monotonic()
+    try:
+        error = _run_graph(run, state, isolated=isolated) or _ask_endpoint(run, state)
+    except BaseException as exc:
+        said = "interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)
+        stopped = ErrorResult(stage=run.progress.stage, message=said, type=type(exc).__name__)
+        _conclude(run, state, stopped, seconds=time.monotonic() - began)
+        raise
+    return _conclude(run, state, error, seconds=time.monotonic() - began)
 
 
 def _conclude(run: Run, state: State, error: ErrorResult | None, *, seconds: float) -> Result:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from components.errors import StateError
 
@@ -41,7 +42,7 @@ class State:
     @property
     def registry(self) -> str:
         """The registry's address."""
-        return f"sqlite:///{self.root / 'registry.db'}"
+        return f"sqlite:///{quote(str(self.root / 'registry.db'))}"
 
     @property
     def monitor_store(self) -> Path:

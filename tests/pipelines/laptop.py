@@ -1,16 +1,20 @@
 """A model of one's own data, and the command as a user runs it."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import psutil
+import pytest
 
 SPEC = """\
 name: visits
@@ -33,11 +37,24 @@ class Laptop:
 
     folder: Path
 
+    @cached_property
+    def _ports(self) -> list[str]:
+        with contextlib.ExitStack() as held:
+            found = []
+            for option in ("--port", "--grpc-port", "--monitor-port"):
+                probe = held.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", 0))
+                found += [option, str(probe.getsockname()[1])]
+        return found
+
     @property
     def state(self) -> Path:
         return self.folder / ".kubeloop"
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        if arguments[:1] == ("run",) and "--help" not in arguments:
+            # Ports of its own, so that two test processes never reach for the same ones.
+            arguments = ("run", *self._ports, *arguments[1:])
         command = [sys.executable, "-P", "-m", "pipelines.cli", *arguments]
         return subprocess.Popen(
             command,
@@ -91,3 +108,14 @@ def make_rows(count: int = 400, seed: int = 3) -> pl.DataFrame:
             "returned": ["yes" if value > 0 else "no" for value in logit],
         }
     )
+
+
+def process_says(process: "subprocess.Popen[str]", wanted: str) -> str:
+    """Reads the process's output until a line holds a text; returns what was read."""
+    read = ""
+    assert process.stdout
+    for line in process.stdout:
+        read += line
+        if wanted in line:
+            return read
+    pytest.fail(f"{wanted!r} never came:\n{read}\n{process.stderr and process.stderr.read()}")

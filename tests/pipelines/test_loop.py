@@ -7,9 +7,7 @@ have left in service.
 import json
 import re
 import signal
-import socket
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from components.candidate import load_pipeline
 from components.examples import Examples, read_examples
 from components.runners import raw_scores
 from pipelines.local.outputs import Outputs
-from tests.pipelines.laptop import SPEC, Laptop
+from tests.pipelines.laptop import Laptop, process_says
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
@@ -30,17 +28,6 @@ def ask(url: str, body: object) -> Any:
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         return json.loads(answer.read())
-
-
-def await_line(process: "subprocess.Popen[str]", wanted: str) -> str:
-    """Reads the process's output until a line holds a text; returns what was read."""
-    read = ""
-    assert process.stdout
-    for line in process.stdout:
-        read += line
-        if wanted in line:
-            return read
-    pytest.fail(f"{wanted!r} never came:\n{read}\n{process.stderr and process.stderr.read()}")
 
 
 def json_rows(examples: Examples) -> list[dict[str, Any]]:
@@ -58,7 +45,7 @@ def json_rows(examples: Examples) -> list[dict[str, Any]]:
 
 def test_run_serves_first_version_that_answers_as_the_pipeline(laptop: Laptop) -> None:
     process = laptop.start("run", "spec.yaml", "--keep")
-    screen = await_line(process, "Ctrl-C stops both")
+    screen = process_says(process, "Ctrl-C stops both")
     result = laptop.result()
     assert result["status"] == "succeeded"
     assert (result["version"], result["champion"]["outcome"]) == (1, "crowned first")
@@ -187,38 +174,6 @@ def test_run_with_failing_stage_shows_its_own_message(laptop: Laptop) -> None:
     assert laptop.processes() == []
 
 
-@pytest.mark.parametrize("stage", ["train", "crown"])
-def test_run_interrupted_leaves_no_process_and_the_served_model(laptop: Laptop, stage: str) -> None:
-    before = laptop.served()
-    process = laptop.start("run", "spec.yaml", "--set", "search.seed=11")
-    await_line(process, f"· {stage}")
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "interrupted" in err
-    assert laptop.processes() == []
-    assert laptop.served() == before
-    assert laptop.result()["error"]["message"] == "interrupted"
-
-
-def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> None:
-    before = laptop.served()
-    process = laptop.start("run", "spec.yaml", "--set", "search.seed=12")
-    await_line(process, "· crown")
-    process.kill()
-    process.communicate(timeout=60)
-    deadline = time.monotonic() + 10
-    while any("pipelines.local.graph" in line for line in laptop.processes()):
-        assert time.monotonic() < deadline, "the graph outlives the engine"
-        time.sleep(0.2)
-    assert laptop.served() != before
-    done = laptop.run("run", "spec.yaml")
-    assert done.returncode == 0, done.stderr
-    assert laptop.result()["status"] == "kept"
-    assert laptop.served() == before
-    assert laptop.processes() == []
-
-
 def test_second_version_then_rollback(laptop: Laptop) -> None:
     done = laptop.run("run", "spec.yaml", "--set", "search.seed=13", "--json")
     assert done.returncode == 0, done.stderr
@@ -241,28 +196,6 @@ def test_second_version_then_rollback(laptop: Laptop) -> None:
     assert "model 'visits' has no version 99: versions are" in nowhere.stderr
 
 
-def test_two_models_run_beside_each_other(laptop: Laptop) -> None:
-    other = SPEC.replace("name: visits", "name: returns")
-    (laptop.folder / "other.yaml").write_text(other, encoding="utf-8")
-    runs = [laptop.start("run", f"{name}.yaml") for name in ("spec", "other")]
-    ended = [run.communicate(timeout=300) for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], ended
-    assert laptop.result("latest-visits")["status"] == "kept"
-    assert laptop.result("latest-returns")["status"] == "succeeded"
-    assert laptop.processes() == []
-
-
-def test_run_on_taken_port_says_so(laptop: Laptop) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = laptop.run("run", "spec.yaml", "--port", str(port))
-    assert done.returncode == 2
-    assert f"port {port} is already taken" in done.stderr
-    assert laptop.processes() == []
-
-
 def test_clean_keeps_what_is_served(laptop: Laptop) -> None:
     served = laptop.served()
     assert served
@@ -273,12 +206,3 @@ def test_clean_keeps_what_is_served(laptop: Laptop) -> None:
     assert len(runs) <= 4
     links = [r for r in (laptop.state / "runs").iterdir() if r.is_symlink()]
     assert [link.name for link in links if not link.exists()] == []
-
-
-def test_a_folder_named_components_does_not_shadow_ours(laptop: Laptop) -> None:
-    shadow = laptop.folder / "components"
-    shadow.mkdir()
-    (shadow / "__init__.py").write_text("raise SystemExit('the wrong components')")
-    done = laptop.run("run", "spec.yaml", "--set", "search.seed=21", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["status"] == "succeeded"

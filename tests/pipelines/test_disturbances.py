@@ -1,0 +1,80 @@
+"""Runs that are disturbed: interrupted, killed, in each other's way. The served model stays."""
+
+import json
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.pipelines.laptop import SPEC, Laptop, process_says
+
+
+@pytest.fixture(scope="module", autouse=True)
+def first_version(laptop: Laptop) -> None:
+    done = laptop.run("run", "spec.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (laptop.served() or {})["version"] == 1
+
+
+@pytest.mark.parametrize("stage", ["train", "crown"])
+def test_run_interrupted_leaves_no_process_and_the_served_model(laptop: Laptop, stage: str) -> None:
+    before = laptop.served()
+    process = laptop.start("run", "spec.yaml", "--set", "search.seed=11")
+    process_says(process, f"· {stage}")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert laptop.processes() == []
+    assert laptop.served() == before
+    assert laptop.result()["error"]["message"] == "interrupted"
+
+
+def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> None:
+    before = laptop.served()
+    process = laptop.start("run", "spec.yaml", "--set", "search.seed=12")
+    process_says(process, "· crown")
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 10
+    while any("pipelines.local.graph" in line for line in laptop.processes()):
+        assert time.monotonic() < deadline, "the graph outlives the engine"
+        time.sleep(0.2)
+    assert laptop.served() != before
+    done = laptop.run("run", "spec.yaml")
+    assert done.returncode == 0, done.stderr
+    assert laptop.result()["status"] == "kept"
+    assert laptop.served() == before
+    assert laptop.processes() == []
+
+
+def test_two_models_run_beside_each_other(laptop: Laptop) -> None:
+    other = SPEC.replace("name: visits", "name: returns")
+    (laptop.folder / "other.yaml").write_text(other, encoding="utf-8")
+    runs = [laptop.start("run", f"{name}.yaml") for name in ("spec", "other")]
+    ended = [run.communicate(timeout=300) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], ended
+    assert laptop.result("latest-visits")["status"] == "kept"
+    assert laptop.result("latest-returns")["status"] == "succeeded"
+    assert laptop.processes() == []
+
+
+def test_run_on_taken_port_says_so(laptop: Laptop) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = laptop.run("run", "spec.yaml", "--port", str(port))
+    assert done.returncode == 2
+    assert f"port {port} is already taken" in done.stderr
+    assert laptop.processes() == []
+
+
+def test_a_folder_named_components_does_not_shadow_ours(laptop: Laptop) -> None:
+    shadow = laptop.folder / "components"
+    shadow.mkdir()
+    (shadow / "__init__.py").write_text("raise SystemExit('the wrong components')")
+    done = laptop.run("run", "spec.yaml", "--set", "search.seed=21", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "succeeded"
