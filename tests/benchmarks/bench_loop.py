@@ -1,13 +1,15 @@
 """How long the loop takes on one machine, and where the time goes.
 
-Prints three tables: the whole run; for each stage the seconds, the logic's share, what is left as
-overhead beside a no-op task of kfp's own, and the peak memory; and for each stage what its
-overhead is made of. Run it on a quiet machine: `python tests/benchmarks/bench_loop.py [RUNS]`.
+Prints two tables: the whole run, warm and with every task started cold (`--isolated`, as a cluster
+does); and for each stage the logic's seconds, the overhead of both ways beside a no-op task of
+kfp's own, what of the cold overhead is imports, and the peak memory of its process. Run it on a
+quiet machine: `python tests/benchmarks/bench_loop.py [RUNS]`.
 
-Findings (2 cores): an empty task of kfp's costs about 0.3 s, of which 0.1 s is the interpreter and
-kfp's executor. What a stage pays above that are the imports of its own libraries: MLflow in
-champion, register and crown, scikit-learn, pandas and Optuna in train, and so on. No process is
-shared between stages, because on a cluster each is a pod.
+Findings (2 cores): an empty task of kfp's costs 0.1 to 0.3 s. Cold, what a stage pays above that
+are the imports of its own libraries: three to four seconds of scikit-learn, pandas and SciPy in
+train, evaluate and package, four to six of MLflow in register and crown. Warm, those libraries are
+imported once beside the first stages, and a task costs about what kfp's no-op does; MLflow stays
+cold, since it imports Polars, which starts threads and must not be forked.
 """
 
 import ast
@@ -46,35 +48,38 @@ def main(runs: int) -> None:
     """Prints the tables.
 
     Args:
-        runs: how many whole runs to time; the tables show medians.
+        runs: how many whole runs to time each way; the tables show medians.
     """
-    results = [run_once() for _ in range(runs)]
-    walls = sorted(wall for wall, _ in results)
-    print(f"make run, after set-up: {statistics.median(walls):.1f} s", end="")
-    print(f" ({runs} runs, {walls[0]:.1f} to {walls[-1]:.1f}); to reach: 45 s on 2 cores\n")
-    no_op = time_no_op()
-    print(f"{'stage':<10}{'seconds':>9}{'logic':>8}{'overhead':>10}{'no-op':>7}{'peak MiB':>10}")
-    overheads = {}
+    warm = [run_once() for _ in range(runs)]
+    cold = [run_once("--isolated") for _ in range(runs)]
+    for name, results in (("make run", warm), ("make run, every task cold", cold)):
+        walls = sorted(wall for wall, _ in results)
+        print(f"{name:<26}{statistics.median(walls):>6.1f} s", end="")
+        print(f"  ({runs} runs, {walls[0]:.1f} to {walls[-1]:.1f}; to reach: 45 s on 2 cores)")
+    no_op, bare = time_no_op(), time_python("pass")
+    print(f"\nkfp's own no-op task: {no_op:.2f} s; overhead is a stage's seconds less its logic's")
+    head = f"{'stage':<10}{'logic':>8}{'overhead':>10}{'cold':>8}{'of it imports':>15}"
+    print(f"{head}{'peak MiB, cold':>16}")
     for stage in STAGES:
-        figures = [result["stages"][stage] for _, result in results]
-        seconds = statistics.median(f["seconds"] for f in figures)
-        logic = statistics.median(f["logic_seconds"] for f in figures)
-        peak = max(f["peak_bytes"] for f in figures) / 2**20
-        overheads[stage] = seconds - logic
-        row = f"{stage:<10}{seconds:>9.2f}{logic:>8.2f}{seconds - logic:>10.2f}{no_op:>7.2f}"
-        print(f"{row}{peak:>10.0f}")
-    print("\nwhere the overhead goes, in seconds (train: of one of its three processes)")
-    print(f"{'stage':<10}{'kfp task':>9}{'imports':>9}{'measured':>10}")
-    bare = time_python("pass")
-    for stage in STAGES:
+        logic = middle(warm, stage, "logic_seconds")
+        overhead = middle(warm, stage, "seconds") - logic
+        isolated = middle(cold, stage, "seconds") - middle(cold, stage, "logic_seconds")
         imports = time_python(body_imports(stage)) - bare
-        print(f"{stage:<10}{no_op:>9.2f}{imports:>9.2f}{overheads[stage]:>10.2f}")
+        peak = middle(cold, stage, "peak_bytes") / 2**20
+        row = f"{stage:<10}{logic:>8.2f}{overhead:>10.2f}{isolated:>8.2f}{imports:>15.2f}"
+        print(f"{row}{peak:>16.0f}")
+    print("(train: its two waves of tasks together; MLflow is imported inside the logic)")
 
 
-def run_once() -> tuple[float, dict]:
+def middle(results: list[tuple[float, dict]], stage: str, figure: str) -> float:
+    """Returns the median of a stage's figure over the runs."""
+    return statistics.median(result["stages"][stage][figure] for _, result in results)
+
+
+def run_once(*options: str) -> tuple[float, dict]:
     """Runs the loop in a new state folder; returns wall-clock seconds and the result."""
     with tempfile.TemporaryDirectory() as state:
-        command = [sys.executable, "-P", "-m", "pipelines.cli", "run", str(SPEC)]
+        command = [sys.executable, "-P", "-m", "pipelines.cli", "run", str(SPEC), *options]
         began = time.perf_counter()
         done = subprocess.run(
             [*command, "--state", state, "--json"], capture_output=True, text=True, check=True
