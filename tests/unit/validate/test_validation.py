@@ -111,7 +111,7 @@ def test_validate_values_are_typed(
         ("z", [[1]] * N, {}, "it holds List(Int64), expected single values"),
         ("z", [DATE] * N, {}, "a date, which is no feature"),
         ("z", ["ab12"] * N, {"privacy": "hash"}, "private (hash)"),
-        ("z", ["000"] * N, {"privacy": "mask", "min": 5, "type": "number"}, "private (mask)"),
+        ("z", ["000"] * N, {"privacy": "mask"}, "private (mask)"),
         ("", list(range(N)), {}, "it has no name"),
     ],
 )
