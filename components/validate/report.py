@@ -19,7 +19,7 @@ p.soft,td.soft{color:var(--soft)}.cards{display:flex;flex-wrap:wrap;gap:.8rem;ma
 min-width:8rem}.card b{display:block;font-size:1.3rem}.card span{color:var(--soft);font-size:.85rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.35rem .7rem;border-bottom:1px solid var(--line);white-space:nowrap}
-th{color:var(--soft);font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}
+th{color:var(--soft);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .bar{display:inline-block;width:5rem;height:.5rem;background:var(--line);border-radius:.3rem;
 overflow:hidden;margin-left:.5rem}.bar i{display:block;height:100%;background:var(--bar)}
 .refuse{color:var(--bad);font-weight:600}.warn{color:var(--warn);font-weight:600}
@@ -61,7 +61,7 @@ def render(
         f'{escape(lineage.fingerprint[:19])}…</p><div class="cards">{shown}</div>'
         f"<h2>Contract</h2>{_failure_table(failures)}"
         '<h2>Columns</h2><div class="scroll"><table><tr><th>Column<th>Type<th>Role<th>Missing'
-        f"<th>Distinct<th>Note</tr>{columns}</table></div></main></body></html>\n"
+        f"<th class="n">Distinct, about<th>Note</tr>{columns}</table></div></main></body></html>\n"
     )
 
 
@@ -80,9 +80,11 @@ def _failure_table(failures: tuple[Failure, ...]) -> str:
 
 def _column_row(column: ColumnContract, seen: Profile) -> str:
     share = seen.missing / max(1, seen.rows)
+    # The count is an estimate (HyperLogLog++), which must not come out above what is possible.
+    distinct = min(seen.distinct, seen.rows - seen.missing)
     note = column.reason or ("protected" if column.protected else "")
     return (
         f"<tr><td>{escape(column.name)}<td>{column.type}<td>{column.role}"
         f'<td>{share:.1%}<span class="bar"><i style="width:{share:.0%}"></i></span>'
-        f'<td class="n">{seen.distinct:,}<td class="soft">{escape(note)}</tr>'
+        f'<td class="n">{distinct:,}<td class="soft">{escape(note)}</tr>'
     )

@@ -1,6 +1,6 @@
 """Puts a run's result together from what its tasks left behind."""
 
-import os
+import shutil
 from pathlib import Path
 
 from components.evaluation import Decision, Evaluation
@@ -126,13 +126,12 @@ def _stages(run: Run) -> dict[str, StageResult]:
     return stages
 
 
-def _named(link: Path, artifact: Path | None) -> str | None:
-    """Links an artifact under a name by which a browser or an editor knows what it is."""
+def _named(copy: Path, artifact: Path | None) -> str | None:
+    """Copies an artifact under a name by which a browser knows what it is; a link keeps none."""
     if artifact is None:
         return None
-    if not link.is_symlink():
-        link.symlink_to(os.path.relpath(artifact, link.parent))
-    return str(link)
+    shutil.copyfile(artifact, copy)
+    return str(copy)
 
 
 def _text(path: Path | None) -> str | None:
