@@ -61,7 +61,7 @@ def render(
         f'{escape(lineage.fingerprint[:19])}…</p><div class="cards">{shown}</div>'
         f"<h2>Contract</h2>{_failure_table(failures)}"
         '<h2>Columns</h2><div class="scroll"><table><tr><th>Column<th>Type<th>Role<th>Missing'
-        f"<th class="n">Distinct, about<th>Note</tr>{columns}</table></div></main></body></html>\n"
+        f"<th class=n>Distinct, about<th>Note</tr>{columns}</table></div></main></body></html>\n"
     )
 
 
