@@ -44,12 +44,12 @@ class Doors:
     """Where the server listens.
 
     Attributes:
-        http: a bound socket.
-        grpc: host and port.
+        http: a listening socket.
+        grpc: a listening socket that keeps the place of gRPC's own, which cannot be given one.
     """
 
     http: socket.socket
-    grpc: str
+    grpc: socket.socket
 
 
 class Server(kserve.ModelServer):  # type: ignore[misc]
@@ -175,11 +175,11 @@ class Registry(kserve.ModelRepository):  # type: ignore[misc]
 class Grpc(GRPCServer):  # type: ignore[misc]
     """KServe's gRPC server, bound to one host, and bounded."""
 
-    def __init__(self, address: str, server: kserve.ModelServer, limits: Limits) -> None:
-        """Builds the server; nothing listens yet."""
+    def __init__(self, door: socket.socket, server: kserve.ModelServer, limits: Limits) -> None:
+        """Builds the server; it listens where the door stands, once it is started."""
         data_plane, extension = server.dataplane, server.model_repository_extension
         super().__init__(0, data_plane, extension, kwargs={}, grace_period=GRACE_S)
-        self._address = address
+        self._door = door
         self._limits = limits
 
     async def start(self, max_workers: int) -> int:
@@ -205,10 +205,13 @@ class Grpc(GRPCServer):  # type: ignore[misc]
         )
         servicer = Servicer(self._data_plane, self._model_repository_extension)
         add_GRPCInferenceServiceServicer_to_server(servicer, self._server)
+        host, place = self._door.getsockname()[:2]
+        address = f"[{host}]:{place}" if ":" in host else f"{host}:{place}"
+        self._door.close()
         try:
-            port: int = self._server.add_insecure_port(self._address)
+            port: int = self._server.add_insecure_port(address)
         except RuntimeError as exc:
-            msg = f"cannot listen on gRPC address {self._address}: it is taken or not ours"
+            msg = f"cannot listen on gRPC address {address}: it is taken or not ours"
             raise DeployError(msg) from exc
         await self._server.start()
         return port

@@ -49,18 +49,20 @@ def serve(
     if bundle is None and state is None:
         msg = "nothing to serve: give a bundle, a state folder, or both"
         raise DeployError(msg)
-    with _listening(host, http_port) as door:
-        _check_free(host, grpc_port)
+    with (
+        _listening("HTTP", host, http_port) as http,
+        # gRPC binds by itself, after the slow imports; until then this keeps its place.
+        _listening("gRPC", host, grpc_port) as grpc,
+    ):
         # Before any numeric library: threads that contend grow the tail latency many times over.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         _set_up_logging()
         given = None if bundle is None else (bundle, 1 if version is None else version)
-        _run(door, _address(host, grpc_port), given, state, monitor)
+        _run((http, grpc), given, state, monitor)
 
 
 def _run(
-    door: socket.socket,
-    grpc: str,
+    doors: tuple[socket.socket, socket.socket],
     given: tuple[Path, int] | None,
     state: Path | None,
     monitor: str | None,
@@ -83,7 +85,7 @@ def _run(
     events = None if monitor is None else Events(monitor, metrics.count_dropped)
     try:
         Server(
-            Doors(door, grpc),
+            Doors(*doors),
             models,
             Accounting(metrics, events),
             repository=None if state is None else repository,
@@ -142,8 +144,8 @@ def _set_up_logging() -> None:
 
 
 @contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Binds the HTTP port before the slow imports, so that a taken one is told at once."""
+def _listening(protocol: str, host: str, port: int) -> Iterator[socket.socket]:
+    """Takes a port before the slow imports, so that a taken one is told at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -152,22 +154,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             # A port that is bound and does not listen can be bound again by somebody else.
             door.listen(_BACKLOG)
         except (OSError, OverflowError) as exc:
-            msg = f"cannot listen on HTTP port {port} of {host}: {exc}; choose another port"
+            msg = f"cannot listen on {protocol} port {port} of {host}: {exc}; choose another port"
             raise DeployError(msg) from exc
         yield door
-
-
-def _check_free(host: str, port: int) -> None:
-    """Tells of a taken gRPC port at once; gRPC itself binds it after the slow imports."""
-    try:
-        with _listening(host, port):
-            pass
-    except DeployError as exc:
-        raise DeployError(str(exc).replace("HTTP", "gRPC")) from exc
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @contextlib.contextmanager

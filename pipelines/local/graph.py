@@ -84,7 +84,8 @@ def task_interpreter(*, isolated: bool) -> Iterator[None]:
         address = str(Path(scratch, "warm"))
         call = [python, "-P"]
         warm = None
-        if not isolated:
+        # macOS lets no process fork whose system libraries have begun to work.
+        if not isolated and sys.platform == "linux":
             call = [python, "-S", "-E", str(Path(__file__).with_name("launch.py")), address, python]
             environment = {**os.environ, "_KFP_RUNTIME": "true", "OPENBLAS_NUM_THREADS": "1"}
             command = [python, "-P", "-m", "pipelines.local.warm", address]

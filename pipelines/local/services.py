@@ -8,7 +8,6 @@ used again.
 import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,13 +22,16 @@ from urllib.request import urlopen
 import psutil
 
 from components.errors import SpecError, StateError
+from pipelines.local.ports import HOST, choose_ports, is_free
 from pipelines.local.state import State, read_json, write_json
 
-HOST = "127.0.0.1"
 FORMAT = 1
-DEFAULT_PORTS = {"http": 8080, "grpc": 8081, "monitor": 9091}
 _READY_S = 90.0
 _STOP_S = 10.0
+_PORT_TRIES = 3
+# Both take their ports before their slow imports; one that cannot says so and ends at once.
+_BIND_S = 20.0
+_MOMENT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,46 @@ def _join(state: State, ports: dict[str, int], me: dict[str, Any]) -> Services:
 
 
 def _start(state: State, record: dict[str, Any], ports: dict[str, int]) -> None:
+    """Starts both; tries other ports where somebody took a free one in between."""
+    for _ in range(_PORT_TRIES):
+        _stop(record)
+        chosen = choose_ports(ports)
+        record["ports"] = chosen
+        for service, command in _commands(state, chosen).items():
+            record[service] = _identity(_spawn(command, state.logs / f"{service}.log"))
+        if _hold_their_ports(record):
+            return
+    lines = ", ".join(
+        _last_line(state.logs / f"{service}.log") for service in ("server", "monitor")
+    )
     _stop(record)
-    chosen = _choose_ports(ports)
+    msg = f"the services did not get their ports: {lines}"
+    raise StateError(msg)
+
+
+def _commands(state: State, ports: dict[str, int]) -> dict[str, list[str]]:
     base = [sys.executable, "-P", "-m"]
     monitor = [*base, "components.monitor.service", "--host", HOST]
-    monitor += ["--port", str(chosen["monitor"]), "--store", str(state.monitor_store)]
+    monitor += ["--port", str(ports["monitor"]), "--store", str(state.monitor_store)]
     server = [*base, "components.serve.service", "--host", HOST, "--state", str(state.root)]
-    server += ["--http-port", str(chosen["http"]), "--grpc-port", str(chosen["grpc"])]
-    server += ["--monitor", f"http://{HOST}:{chosen['monitor']}"]
-    record["ports"] = chosen
-    record["monitor"] = _identity(_spawn(monitor, state.logs / "monitor.log"))
-    record["server"] = _identity(_spawn(server, state.logs / "server.log"))
+    server += ["--http-port", str(ports["http"]), "--grpc-port", str(ports["grpc"])]
+    server += ["--monitor", f"http://{HOST}:{ports['monitor']}"]
+    return {"monitor": monitor, "server": server}
+
+
+def _hold_their_ports(record: dict[str, Any]) -> bool:
+    """Waits until every port is taken; by our processes, if both live on a moment later."""
+    deadline = time.monotonic() + _BIND_S
+    while any(is_free(port) for port in record["ports"].values()):
+        if time.monotonic() > deadline or not _both_live(record):
+            return False
+        time.sleep(0.05)
+    time.sleep(_MOMENT_S)
+    return _both_live(record)
+
+
+def _both_live(record: dict[str, Any]) -> bool:
+    return all(_process(record[service]) is not None for service in ("server", "monitor"))
 
 
 def _spawn(command: list[str], log: Path) -> int:
@@ -133,37 +164,6 @@ def _spawn(command: list[str], log: Path) -> int:
             start_new_session=True,
         )
     return process.pid
-
-
-def _choose_ports(asked: dict[str, int]) -> dict[str, int]:
-    chosen: dict[str, int] = {}
-    for name, default in DEFAULT_PORTS.items():
-        if name in asked:
-            if not _is_free(asked[name]):
-                msg = f"port {asked[name]} is already taken: leave it out to use a free one"
-                raise SpecError(msg)
-            chosen[name] = asked[name]
-        elif default not in chosen.values() and _is_free(default):
-            chosen[name] = default
-        else:
-            chosen[name] = _free_port()
-    return chosen
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _stop(record: dict[str, Any]) -> None:

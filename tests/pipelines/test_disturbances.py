@@ -60,6 +60,17 @@ def test_two_models_run_beside_each_other(laptop: Laptop) -> None:
     assert laptop.processes() == []
 
 
+def test_two_runs_of_one_model_take_turns(laptop: Laptop) -> None:
+    first = laptop.start("run", "spec.yaml")
+    process_says(first, "· ")
+    second = laptop.start("run", "spec.yaml")
+    run = (laptop.state / "runs" / "latest").resolve().name
+    assert f"waiting for another run of this model to end: {run}" in process_says(second, "waiting")
+    ended = [run.communicate(timeout=300) for run in (first, second)]
+    assert [run.returncode for run in (first, second)] == [0, 0], ended
+    assert laptop.processes() == []
+
+
 def test_run_on_taken_port_says_so(laptop: Laptop) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
