@@ -148,7 +148,7 @@ def _hold_their_ports(record: dict[str, Any]) -> bool:
 
 
 def _both_live(record: dict[str, Any]) -> bool:
-    return all(_process(record[service]) is not None for service in ("server", "monitor"))
+    return bool(_process(record["server"]) and _process(record["monitor"]))
 
 
 def _spawn(command: list[str], log: Path) -> int:
