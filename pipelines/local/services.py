@@ -36,13 +36,7 @@ _MOMENT_S = 0.2
 
 @dataclass(frozen=True)
 class Services:
-    """Where the two services answer.
-
-    Attributes:
-        serving: `http://host:port` of the model server.
-        monitor: `http://host:port` of the monitor.
-        pids: by service, for whoever watches them.
-    """
+    """Where the two services answer: `http://host:port` of each, and their process ids by name."""
 
     serving: str
     monitor: str
