@@ -67,6 +67,11 @@ class ColumnContract(Frozen):
         unique: whether no value may occur twice.
         protected: whether fairness is reported by it.
         private: whether it holds hashed or masked values, which are never a feature.
+        formats: of a date, the formats in which it is read, tried in order; for one that the
+            source stored as dates, those in which a client may send it.
+        decimal: the decimal mark of a number's text.
+        thousands: the mark between thousands in it; empty for none.
+        clip: quantiles of the training rows between which a number is clipped, if any.
         inferred: whether the type was read off the data and not declared.
     """
 
@@ -82,6 +87,10 @@ class ColumnContract(Frozen):
     unique: bool = False
     protected: bool = False
     private: bool = False
+    formats: tuple[str, ...] = ()
+    decimal: str = "."
+    thousands: str = ""
+    clip: tuple[float, float] | None = None
     inferred: bool = True
 
 

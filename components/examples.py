@@ -13,7 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from components.contract import ROWS, Lineage, canonical_text
-from components.signature import Frozen, Label, Numbers, Signature, Strings
+from components.dates.reading import Moments, parse, render
+from components.signature import Frozen, Label, Numbers, Signature, Strings, with_dates
 
 SCHEMA = "examples.json"
 
@@ -40,15 +41,17 @@ class Examples:
 
     Attributes:
         schema: what the columns are.
-        numbers: float32 (n, numbers), NaN is missing.
+        numbers: float32 (n, number_columns), NaN is missing; the last ones are parts of dates.
         strings: object (n, strings) of str, "" is missing.
         target: int64 (n,) class indices, or float64 (n,) values.
+        moments: datetime64[us] (n,) for each date of the signature, UTC, NaT is missing.
     """
 
     schema: ExampleSchema
     numbers: Numbers
     strings: Strings
     target: NDArray[np.int64] | NDArray[np.float64]
+    moments: tuple[Moments, ...] = ()
 
     def __len__(self) -> int:
         """Returns the number of rows."""
@@ -69,8 +72,8 @@ def read_examples(folder: Path) -> Examples:
     """Reads one part of the split as tensors.
 
     Args:
-        folder: as `prepare` wrote it; rows hold the features as float64 or text, and the target as
-            a class index (int64) or value (float64).
+        folder: as `prepare` wrote it; rows hold the features as float64, text or datetime (UTC),
+            and the target as a class index (int64) or value (float64).
 
     Returns:
         The examples.
@@ -78,7 +81,8 @@ def read_examples(folder: Path) -> Examples:
     schema = read_schema(folder)
     rows = pl.read_parquet(folder / ROWS, glob=False)
     numbers, strings = feature_tensors(rows, schema.signature)
-    return Examples(schema, numbers, strings, rows[schema.target].to_numpy())
+    moments = date_moments(rows, schema.signature)
+    return Examples(schema, numbers, strings, rows[schema.target].to_numpy(), tuple(moments))
 
 
 def feature_tensors(rows: pl.DataFrame, signature: Signature) -> tuple[Numbers, Strings]:
@@ -89,7 +93,7 @@ def feature_tensors(rows: pl.DataFrame, signature: Signature) -> tuple[Numbers, 
         signature: names and orders the inputs.
 
     Returns:
-        float32 (n, numbers) with NaN for null, and object (n, strings) with "" for null.
+        float32 (n, number_columns) with NaN for null, and object (n, strings) with "" for null.
     """
     numbers = np.full((len(rows), len(signature.numbers)), np.nan, dtype=np.float32)
     for index, name in enumerate(signature.numbers):
@@ -101,4 +105,67 @@ def feature_tensors(rows: pl.DataFrame, signature: Signature) -> tuple[Numbers, 
         if name in rows.columns:
             text = canonical_text(pl.col(name), rows.schema[name]).fill_null("")
             strings[:, index] = rows.select(text.alias(name)).to_series().to_numpy()
-    return numbers, strings
+    return with_dates(signature, numbers, date_moments(rows, signature)), strings
+
+
+def date_moments(rows: pl.DataFrame, signature: Signature) -> list[Moments]:
+    """Reads the signature's dates out of typed columns.
+
+    Args:
+        rows: n rows; dates as text are read by the signature's formats, as a server reads them.
+        signature: names the dates.
+
+    Returns:
+        datetime64[us] (n,) for each date, UTC; NaT where it is null or not there.
+    """
+    moments = []
+    for date in signature.dates:
+        if date.name not in rows.columns:
+            moments.append(np.full(len(rows), "NaT", dtype="datetime64[us]"))
+        elif rows.schema[date.name] == pl.String:
+            moments.append(parse(rows[date.name].to_list(), date.formats))
+        else:
+            column = rows[date.name].cast(pl.Datetime("us"))
+            moments.append(column.to_numpy().astype("datetime64[us]"))
+    return moments
+
+
+def client_rows(
+    examples: Examples, chosen: NDArray[np.int64] | None = None
+) -> list[dict[str, float | str | None]]:
+    """Writes examples as a client would send them.
+
+    Args:
+        examples: n rows.
+        chosen: int64 (m,) positions of the rows to write; None for all.
+
+    Returns:
+        For each row its inputs by name: numbers by the shortest decimals that read as the same
+        float32 (13.71, not 13.710000038146973), dates as text, None where a value is missing.
+    """
+    signature = examples.schema.signature
+    rows = slice(None) if chosen is None else chosen
+    columns: list[list[float | str | None]] = []
+    for index in range(len(signature.numbers)):
+        values = examples.numbers[rows, index].astype(str).astype(float).tolist()
+        columns.append([None if np.isnan(value) else value for value in values])
+    for index in range(len(signature.strings)):
+        columns.append([text or None for text in examples.strings[rows, index].tolist()])
+    for date, moments in zip(signature.dates, examples.moments, strict=True):
+        columns.append(_date_texts(moments[rows], date.formats))
+    names = (*signature.numbers, *signature.strings, *(date.name for date in signature.dates))
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _date_texts(moments: Moments, formats: tuple[str, ...]) -> list[float | str | None]:
+    """Writes moments in the first of the formats that keeps all of them, else most."""
+    best: list[str | None] = []
+    most = -1
+    for form in formats:
+        texts = render(moments, form)
+        kept = int(((parse(texts, formats) == moments) | np.isnat(moments)).sum())
+        if kept > most:
+            best, most = texts, kept
+        if kept == len(moments):
+            break
+    return list(best)

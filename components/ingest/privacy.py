@@ -37,7 +37,7 @@ def protect(rows: pl.LazyFrame, spec: "Spec") -> pl.LazyFrame:
         DataError: a column is to be hashed and there is no key, or holds lists or bytes.
     """
     schema = rows.collect_schema()
-    ways = {name: c.privacy for name, c in spec.columns.items() if c.privacy}
+    ways = {name: str(c.privacy) for name, c in spec.columns.items() if c.private}
     dropped = {name for name, way in ways.items() if way == "drop"} | set(spec.drop)
     kept = {name: way for name, way in ways.items() if name not in dropped}
     _require_text(kept, schema)

@@ -17,7 +17,7 @@ from components.monitor.wire import MAX_INTEGER, MAX_NAME, canonical_json, is_na
 BUNDLE_FORMAT: Final = 1
 REFERENCE_FORMAT: Final = 1
 TASKS: Final = ("binary", "multiclass", "regression")
-DTYPES: Final = ("float32", "string")
+DTYPES: Final = ("float32", "string", "date")
 
 Label = bool | int | float | str
 
@@ -35,7 +35,7 @@ class Version:
         number: the version that the registry assigned, 1 or more.
         task: `binary`, `multiclass` or `regression`.
         runtime: `onnx` or `skops`.
-        inputs: dtype by the name of each input: `float32` or `string`.
+        inputs: dtype by the name of each input: `float32`, `string` or `date`.
         classes: in the source's type; None for regression.
         by_text: each class by its text.
         digest: SHA-256 of the content as registered, hexadecimal.
@@ -189,7 +189,8 @@ def _review_bundle(bundle: Mapping[str, Any], name: str, review: Review) -> None
     for index, column in enumerate(inputs):
         known = isinstance(column, dict) and column.get("dtype") in DTYPES
         if not known or not is_name(column.get("name")):
-            expected = "a name of 1 to 512 printable characters and dtype 'float32' or 'string'"
+            kinds = " or ".join(map(repr, DTYPES))
+            expected = f"a name of 1 to 512 printable characters and dtype {kinds}"
             review.note(f"bundle.signature.inputs[{index}]", expected)
     names = [column.get("name") for column in inputs if isinstance(column, dict)]
     if len({str(entry) for entry in names}) != len(inputs):

@@ -20,7 +20,7 @@ from components.bundle import (
 )
 from components.candidate import PIPELINE, Candidate, load_pipeline, read_candidate
 from components.evaluation import Evaluation
-from components.examples import Examples, read_examples
+from components.examples import Examples, client_rows, read_examples
 from components.metrics import THRESHOLD
 from components.package import card
 from components.package.onnx import Parity, compare, export
@@ -138,14 +138,7 @@ def _golden(bundle: Bundle, validation: Examples) -> Golden:
     count = min(_GOLDEN_ROWS, len(order))
     chosen = order[np.linspace(0, len(order) - 1, count).round().astype(int)]
     answers = answer(bundle.manifest, raw[chosen])
-    signature = bundle.manifest.signature
-    rows = []
-    for index in chosen:
-        numbers = [None if np.isnan(v) else float(v) for v in validation.numbers[index]]
-        strings = [text or None for text in validation.strings[index]]
-        rows.append(
-            dict(zip((*signature.numbers, *signature.strings), (*numbers, *strings), strict=True))
-        )
+    rows = client_rows(validation, chosen)
     if answers.values is not None:
         return Golden(rows=tuple(rows), predictions=tuple(answers.values.tolist()))
     probabilities = raw[chosen].tolist()

@@ -2,20 +2,24 @@
 
 Rows arrive from either protocol as plain values, numbers apart from strings; tensors leave, or one
 refusal that names every problem with its row and field. Nothing is guessed: text is no number, a
-number is no category, and what is missing is null, or one of the contract's `missing` tokens.
+number is no category, and what is missing is null, or one of the contract's `missing` tokens. Dates
+and truth values are text, read by the same functions as in training.
 """
 
 import contextlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
 
 import numpy as np
 
+from components.dates.formats import UNIX
+from components.dates.reading import Moments, parse
 from components.serve.refusal import MAX_SHOWN, Problems, clipped, shown
-from components.signature import Feature, Numbers, Signature, Strings
+from components.signature import Feature, Numbers, Signature, Strings, with_dates
+from components.truth import truth
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 Rows = Sequence[Sequence[object]]
@@ -26,14 +30,16 @@ class Tensors:
     """Validated input.
 
     Attributes:
-        numbers: float32 (n, numbers); NaN is missing.
+        numbers: float32 (n, number_columns), parts of dates included; NaN is missing.
         strings: object (n, strings) of str; the empty string is missing.
         unseen: how many values of each category feature training never saw.
+        dates: object (n, dates) of str, as the client wrote them; the empty string is missing.
     """
 
     numbers: Numbers
     strings: Strings
     unseen: dict[str, int]
+    dates: Strings
 
 
 class Contract:
@@ -44,12 +50,17 @@ class Contract:
         self.names = tuple(feature.name for feature in signature.inputs)
         self.numbers = tuple(f for f in signature.inputs if f.dtype == "float32")
         self.strings = tuple(f for f in signature.inputs if f.dtype == "string")
+        self.dates = signature.dates
+        self._signature = signature
         self.number_names = frozenset(signature.numbers)
-        self.matrices = {"numbers": signature.numbers, "strings": signature.strings}
+        texts = (*signature.strings, *(date.name for date in self.dates))
+        self.matrices = {"numbers": signature.numbers, "strings": texts}
         self.known = frozenset(self.names)
         self.ignored = frozenset(signature.ignored) - self.known
         self._nullable = np.array([f.nullable for f in self.numbers], dtype=bool)
-        self._missing = [frozenset(t.strip() for t in f.missing) | {""} for f in self.strings]
+        self._missing = {
+            f.name: frozenset(t.strip() for t in f.missing) | {""} for f in signature.inputs
+        }
         # A token such as -999 reads as missing in training, as the number that it also is.
         found = [(index, _numeric_tokens(f)) for index, f in enumerate(self.numbers)]
         self._tokens = [(index, tokens) for index, tokens in found if tokens.size]
@@ -60,7 +71,7 @@ class Contract:
 
         Args:
             numbers: n sequences, one value for each float32 input in order.
-            strings: n sequences, one value for each string input in order.
+            strings: n sequences, one value for each string input in order, then for each date.
 
         Returns:
             The model's input tensors.
@@ -72,8 +83,10 @@ class Contract:
         unseen: dict[str, int] = {}
         number_tensor = self._read_numbers(numbers, problems)
         string_tensor = self._read_strings(strings, problems, unseen)
+        dates, moments = self._read_dates(strings, problems)
         problems.refuse()
-        return Tensors(number_tensor, string_tensor, unseen)
+        complete = with_dates(self._signature, number_tensor, moments)
+        return Tensors(complete, string_tensor, unseen, dates)
 
     def unknown(self, name: str) -> str:
         """Returns what to say about a field that the signature does not have."""
@@ -111,19 +124,37 @@ class Contract:
     def _read_strings(self, rows: Rows, problems: Problems, unseen: dict[str, int]) -> Strings:
         tensor = np.empty((len(rows), len(self.strings)), dtype=object)
         for column, feature in enumerate(self.strings):
-            missing, seen = self._missing[column], self._seen[column]
+            missing, seen = self._missing[feature.name], self._seen[column]
             for index, row in enumerate(rows):
                 value = row[column]
-                if type(value) is bytes:
-                    value = _decoded(value)
+                if type(value) is not str:
+                    value = _as_text(value, feature)
                 if type(value) is str:
                     value = value.strip()
                 if type(value) is not str or value in missing:
                     value = _absent(feature, value, index, problems)
+                elif feature.boolean:
+                    value = truth(value) or _strange(feature, value, index, problems)
                 elif seen is not None and value not in seen:
                     unseen[feature.name] = unseen.get(feature.name, 0) + 1
                 tensor[index, column] = value
         return tensor
+
+    def _read_dates(self, rows: Rows, problems: Problems) -> tuple[Strings, list[Moments]]:
+        texts = np.empty((len(rows), len(self.dates)), dtype=object)
+        moments = []
+        for column, feature in enumerate(self.dates):
+            missing, place = self._missing[feature.name], column + len(self.strings)
+            for index, row in enumerate(rows):
+                value = _as_text(row[place], feature)
+                if not isinstance(value, str) or value.strip() in missing:
+                    value = _absent(feature, value, index, problems)
+                texts[index, column] = value
+            read = parse(texts[:, column], feature.formats)
+            for index in np.flatnonzero(np.isnat(read) & (texts[:, column] != "")).tolist():
+                _strange(feature, texts[index, column], index, problems)
+            moments.append(read)
+        return texts, moments
 
 
 def _numeric_tokens(feature: Feature) -> Numbers:
@@ -162,11 +193,24 @@ def _absent(feature: Feature, value: object, row: int, problems: Problems) -> st
     return ""
 
 
-def _decoded(value: bytes) -> object:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value
+def _as_text(value: object, feature: Feature) -> object:
+    """Returns the text that a value of another type stands for; the value where there is none."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value
+    if isinstance(value, bool) and feature.boolean:
+        return str(value)
+    counts = isinstance(value, int | float) and not isinstance(value, bool)
+    # A moment that is counted from 1970 is a number to most clients.
+    return str(value) if counts and not UNIX.keys().isdisjoint(feature.formats) else value
+
+
+def _strange(feature: Feature, value: object, row: int, problems: Problems) -> str:
+    """Refuses text that is no truth value or no date."""
+    _refuse(feature, row, value, "type", problems)
+    return ""
 
 
 def _refuse(feature: Feature, row: int, value: object, reason: str, problems: Problems) -> None:
@@ -174,6 +218,10 @@ def _refuse(feature: Feature, row: int, value: object, reason: str, problems: Pr
         problems.add("", feature=feature.name, reason=reason)
         return
     wanted = "a number" if feature.dtype == "float32" else "text"
+    if feature.boolean:
+        wanted = "true or false"
+    if feature.dtype == "date":
+        wanted = f"a date such as {' or '.join(feature.formats[:3])}"
     if feature.nullable:
         wanted += " or null"
     if reason in ("overflow", "not_finite"):
@@ -185,22 +233,3 @@ def _refuse(feature: Feature, row: int, value: object, reason: str, problems: Pr
     if feature.dtype == "string" and isinstance(value, int):
         text += "; send its text"
     problems.add(text, feature=feature.name, reason=reason)
-
-
-def split(contract: Contract, columns: dict[str, Sequence[object]], rows: int) -> tuple[Rows, Rows]:
-    """Turns columns by name into the two groups of rows that `Contract.read` takes.
-
-    Args:
-        contract: names and orders the inputs.
-        columns: n values for every input.
-        rows: n, which a group without any input could not tell.
-
-    Returns:
-        Rows of numbers and rows of strings.
-    """
-
-    def group(features: Iterable[Feature]) -> Rows:
-        chosen = [columns[feature.name] for feature in features]
-        return list(zip(*chosen, strict=True)) if chosen else [()] * rows
-
-    return group(contract.numbers), group(contract.strings)

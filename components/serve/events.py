@@ -213,6 +213,8 @@ def cloud_event(answered: Answered) -> dict[str, object]:
         features[feature.name] = rows.numbers[:, column].tolist()
     for column, feature in enumerate(model.contract.strings):
         features[feature.name] = [text or None for text in rows.strings[:, column].tolist()]
+    for column, feature in enumerate(model.contract.dates):
+        features[feature.name] = [text or None for text in rows.dates[:, column].tolist()]
     data: dict[str, object] = {
         "model": model.name,
         "version": model.version,

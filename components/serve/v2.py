@@ -4,7 +4,7 @@ Inputs are one tensor a column, or the matrices `numbers` and `strings`. HTTP's 
 `v2_body`, gRPC's from `model_server`; what they mean is decided here for both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ import orjson
 from numpy.typing import NDArray
 
 from components.bundle import Manifest, Prediction
-from components.serve.contract import Contract, Tensors, split
+from components.serve.contract import Contract, Rows, Tensors
 from components.serve.limits import Limits
 from components.serve.refusal import Problems, RefusalError, clipped
 from components.serve.tensor import BYTES, NUMBERS, Tensor, encoded
 from components.serve.v2_body import Infer
-from components.signature import Label
+from components.signature import Feature, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,25 @@ def read(tensors: Sequence[Tensor], contract: Contract, limits: Limits) -> Tenso
         msg = "the inputs hold no row"
         raise RefusalError(msg)
     return contract.read(*split(contract, columns, rows))
+
+
+def split(contract: Contract, columns: dict[str, Sequence[object]], rows: int) -> tuple[Rows, Rows]:
+    """Turns columns by name into the two groups of rows that `Contract.read` takes.
+
+    Args:
+        contract: names and orders the inputs.
+        columns: n values for every input.
+        rows: n, which a group without any input could not tell.
+
+    Returns:
+        Rows of numbers, and rows of strings and dates.
+    """
+
+    def group(features: Iterable[Feature]) -> Rows:
+        chosen = [columns[feature.name] for feature in features]
+        return list(zip(*chosen, strict=True)) if chosen else [()] * rows
+
+    return group(contract.numbers), group((*contract.strings, *contract.dates))
 
 
 def answers(prediction: Prediction) -> list[Answer]:

@@ -6,15 +6,18 @@ anything runs, all in one `SpecProblemsError`. A component gets the spec as the 
 passed on from here, so that a stage needs no other import.
 """
 
+from components.spec.data import Checks, Column, Csv, Features, Privacy, Split
 from components.spec.problems import Problem, SpecProblemsError
-from components.spec.sections import Bound, Column, Gates, Monitor, Search, Serve, Split
+from components.spec.sections import Bound, Gates, Monitor, Search, Serve
 from components.spec.specification import Spec, from_json, load, parse, plan, schema
 from components.spec.vocabulary import (
     CANDIDATES,
     DATASETS,
     GREATER_IS_BETTER,
     METRICS,
+    REASONS,
     SEARCH_METRIC,
+    Severity,
     Task,
     gain,
 )
@@ -24,14 +27,20 @@ __all__ = [
     "DATASETS",
     "GREATER_IS_BETTER",
     "METRICS",
+    "REASONS",
     "SEARCH_METRIC",
     "Bound",
+    "Checks",
     "Column",
+    "Csv",
+    "Features",
     "Gates",
     "Monitor",
+    "Privacy",
     "Problem",
     "Search",
     "Serve",
+    "Severity",
     "Spec",
     "SpecProblemsError",
     "Split",

@@ -60,6 +60,10 @@ class Problem:
         return f"{self.path}: {found}, expected {self.expected}{hint}"
 
 
+# A problem between keys, with the other paths that its rule has looked at.
+Finding = tuple[Problem, tuple[str, ...]]
+
+
 class SpecProblemsError(SpecError):  # noqa: N818 - it is the list that matters to a reader
     """Everything that is wrong with one spec.
 

@@ -9,16 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from components.spec.problems import MISSING, Problem, did_you_mean, dotted, one_of
-from components.spec.sections import Bound, Column
-from components.spec.vocabulary import ALL_CANDIDATES, ALL_METRICS, CANDIDATES, METRICS, RATIOS
+from components.spec.data import Column
+from components.spec.data_rules import DATA_RULES
+from components.spec.problems import Finding, Problem, did_you_mean, dotted, one_of
+from components.spec.sections import Bound
+from components.spec.vocabulary import (
+    ALL_CANDIDATES,
+    ALL_METRICS,
+    CANDIDATES,
+    METRICS,
+    RATIOS,
+)
 
 if TYPE_CHECKING:
     from components.spec.specification import Spec
-
-Finding = tuple[Problem, tuple[str, ...]]
-
-_MAX_HELD_OUT = 0.9
 
 
 def contradictions(spec: "Spec", unreadable: Iterable[str] = ()) -> list[Problem]:
@@ -67,8 +71,9 @@ def _roles(spec: "Spec") -> Iterator[Finding]:
         if name in spec.drop:
             path = f"drop[{spec.drop.index(name)}]"
             yield Problem(path, name, f"no column that {role} names"), (role,)
-        privacy = spec.columns.get(name, Column()).privacy
-        if privacy and (privacy != "hash" or role in {"target", "timestamp"}):
+        column = spec.columns.get(name, Column())
+        privacy = column.privacy
+        if column.private and (privacy != "hash" or role in {"target", "timestamp"}):
             path = dotted(("columns", name, "privacy"))
             hashed = "no privacy but hash" if role in {"id", "split.group"} else "no privacy"
             yield Problem(path, privacy, f"{hashed}, because {role} names the column"), (role,)
@@ -85,23 +90,6 @@ def _positive(spec: "Spec") -> Iterator[Finding]:
     if labels is not None and str(spec.positive) not in {str(label) for label in labels}:
         path = dotted(("columns", spec.target, "values"))
         yield Problem("positive", spec.positive, f"a label of {path}: {labels!r}"), (path, "target")
-
-
-def _split(spec: "Spec") -> Iterator[Finding]:
-    split = spec.split
-    if split.test + split.validation >= _MAX_HELD_OUT:
-        share = round(split.test + split.validation, 6)
-        expected = f"test and validation to be less than {_MAX_HELD_OUT} together, not {share}"
-        yield Problem("split.test", split.test, expected), ("split.validation",)
-    if split.method == "time" and spec.timestamp is None:
-        expected = "a column's name, because split.method is 'time'"
-        yield Problem("timestamp", MISSING, expected), ("split.method",)
-    if split.method == "group" and split.group is None:
-        expected = "a column's name, because split.method is 'group'"
-        yield Problem("split.group", MISSING, expected), ("split.method",)
-    if split.method != "group" and split.group is not None:
-        expected = f"no group, because split.method is {split.method!r}"
-        yield Problem("split.group", split.group, expected, "set split.method"), ("split.method",)
 
 
 def _metrics(spec: "Spec") -> Iterator[Finding]:
@@ -163,6 +151,7 @@ def _repeats(spec: "Spec") -> Iterator[Finding]:
         path = dotted(("columns", name))
         lists[f"{path}.values"] = column.values or ()
         lists[f"{path}.missing"] = column.missing
+        lists[f"{path}.formats"] = column.formats
     for path, values in lists.items():
         seen = Counter[tuple[str, object]]()
         for index, value in enumerate(values):
@@ -181,69 +170,12 @@ def _serve(spec: "Spec") -> Iterator[Finding]:
         yield Problem("serve.canary", canary, expected, f"such as {sorted(set(canary))}"), ()
 
 
-def _columns(spec: "Spec") -> Iterator[Finding]:
-    for name, column in spec.columns.items():
-        path = dotted(("columns", name))
-        if column.min is not None and column.max is not None and column.min > column.max:
-            yield Problem(f"{path}.min", column.min, f"at most max, {column.max}"), (f"{path}.max",)
-        limits = [key for key in ("min", "max") if getattr(column, key) is not None]
-        if column.type not in {None, "number"}:
-            for key in limits:
-                expected = f"no {key}, because type is {column.type!r}"
-                yield Problem(f"{path}.{key}", getattr(column, key), expected), (f"{path}.type",)
-        if column.values is not None and name != spec.target:
-            if column.type in {"number", "date"}:
-                expected = f"no values, because type is {column.type!r}"
-                hint = "use min and max, or type: category" if column.type == "number" else ""
-                problem = Problem(f"{path}.values", column.values, expected, hint)
-                yield problem, (f"{path}.type", "target")
-            elif limits and column.type is None:
-                expected = f"no values, because {limits[0]} makes it a number"
-                yield Problem(f"{path}.values", column.values, expected), (f"{path}.{limits[0]}",)
-
-
-def _private(spec: "Spec") -> Iterator[Finding]:
-    """What is declared of a private column's values cannot be checked once they are hidden."""
-    for name, column in spec.columns.items():
-        path = dotted(("columns", name))
-        for key in ("type", "min", "max", "values"):
-            stated = getattr(column, key)
-            if column.privacy and stated is not None:
-                expected = f"no {key}, because privacy is {column.privacy!r}"
-                yield Problem(f"{path}.{key}", stated, expected), (f"{path}.privacy",)
-
-
-def _role_types(spec: "Spec") -> Iterator[Finding]:
-    """The target's and the timestamp's declared types fit what they are for."""
-    target = spec.columns.get(spec.target, Column())
-    path = dotted(("columns", spec.target))
-    allowed = ("number",) if spec.task == "regression" else ("category", "boolean", "number")
-    if target.type is not None and target.type not in allowed:
-        expected = f"{one_of(allowed)}, because it is the target and task is {spec.task!r}"
-        yield Problem(f"{path}.type", target.type, expected), ("task", "target")
-    if target.values is not None and spec.task == "binary" and len(target.values) != 2:
-        expected = "two labels, because it is the target and task is 'binary'"
-        yield Problem(f"{path}.values", target.values, expected), ("task", "target")
-    if target.values is not None and spec.task == "regression":
-        expected = "no values, because it is the target and task is 'regression'"
-        yield Problem(f"{path}.values", target.values, expected), ("task", "target")
-    if spec.timestamp is not None:
-        kind = spec.columns.get(spec.timestamp, Column()).type
-        if kind not in {None, "date", "number"}:
-            path = dotted(("columns", spec.timestamp, "type"))
-            expected = "'date' or 'number', because timestamp names the column"
-            yield Problem(path, kind, expected), ("timestamp",)
-
-
 _RULES: tuple[Callable[["Spec"], Iterator[Finding]], ...] = (
     _roles,
     _positive,
-    _split,
     _metrics,
     _candidates,
     _repeats,
     _serve,
-    _columns,
-    _private,
-    _role_types,
+    *DATA_RULES,
 )

@@ -1,107 +1,29 @@
-"""The sections of a spec, each with its keys, their defaults and what they mean.
+"""The sections of a spec about models: search, gates, serving, monitoring.
 
-A section checks its values one by one; what has to agree between them is in
-`components.spec.rules`. The descriptions are the reference that users read, in the JSON Schema and
-in the README.
+Those about the data are in `components.spec.data`. A section checks its values one by one; what has
+to agree between them is in `components.spec.rules`. The descriptions are the reference that users
+read, in the JSON Schema and in the README.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import Field
 
+from components.spec.section import Section
 from components.spec.values import (
-    ColumnName,
     Count,
     Cpu,
-    Fraction,
     Memory,
     Number,
     Percent,
     Positive,
     Ratio,
-    Scalar,
     Seconds,
     Seed,
     Text,
     Window,
 )
 from components.spec.vocabulary import ALL_METRICS
-
-
-class Section(BaseModel):
-    """A part of the spec: immutable, without unknown keys, and null means the default."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        field_title_generator=lambda name, _: name,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_means_default(cls, value: Any) -> Any:
-        """Read a key that was left empty as if it was not there, as a person means it."""
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            return value
-        fields = cls.model_fields
-        return {
-            key: entry
-            for key, entry in value.items()
-            if entry is not None or key not in fields or fields[key].is_required()
-        }
-
-
-class Column(Section):
-    """What is known of one column; what is not said is inferred from the data."""
-
-    type: Literal["number", "category", "boolean", "date"] | None = Field(
-        None, description="What the column holds; left out, inferred from the data."
-    )
-    missing: list[Text] = Field(
-        [], description="Texts that mean 'no value', besides the empty one.", examples=[["?", "NA"]]
-    )
-    min: Number | None = Field(None, description="The least number that is valid.")
-    max: Number | None = Field(None, description="The greatest number that is valid.")
-    values: list[Scalar] | None = Field(
-        None,
-        min_length=1,
-        description="The values that are valid, for a category, a boolean or the target.",
-        examples=[["Male", "Female"]],
-    )
-    nullable: StrictBool | None = Field(
-        None, description="Whether values may be missing; left out, inferred from the data."
-    )
-    unique: StrictBool = Field(False, description="Whether every value must differ.")
-    protected: StrictBool = Field(
-        False, description="Whether the model is compared between this column's groups."
-    )
-    privacy: Literal["drop", "hash", "mask"] | None = Field(
-        None,
-        description=(
-            "Keeps a private column out of the model: drop it, hash it (it may then be id or "
-            "group), or mask it (it may then appear in reports)."
-        ),
-    )
-
-
-class Split(Section):
-    """Section `split`: how rows are set aside for choosing and for judging models."""
-
-    method: Literal["random", "time", "group"] = Field(
-        "random",
-        description="By a stable hash of the row; by timestamp, latest last; or by whole groups.",
-    )
-    test: Fraction = Field(0.2, description="Share of rows that judge the chosen model, above 0.")
-    validation: Fraction = Field(
-        0.2, description="Share of rows that choose among candidates, above 0."
-    )
-    seed: Seed = Field(7, description="Seed of the row hash.")
-    group: ColumnName | None = Field(
-        None, description="With method group: the column whose equal values stay together."
-    )
 
 
 class Search(Section):

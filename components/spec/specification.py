@@ -9,19 +9,14 @@ from typing import Any, Self
 from pydantic import Field, ValidationInfo, model_validator
 
 from components.spec.check import check
+from components.spec.contract_file import inline
+from components.spec.data import Checks, Column, Csv, Features, Privacy, Split
 from components.spec.document import read_document, read_file
 from components.spec.overrides import override
 from components.spec.problems import Problem, SpecProblemsError
 from components.spec.rules import contradictions
-from components.spec.sections import (
-    Column,
-    Gates,
-    Monitor,
-    Search,
-    Section,
-    Serve,
-    Split,
-)
+from components.spec.section import Section
+from components.spec.sections import Gates, Monitor, Search, Serve
 from components.spec.sources import resolve
 from components.spec.values import ColumnName, Name, Scalar, Sources, Text
 from components.spec.vocabulary import (
@@ -73,9 +68,25 @@ class Spec(Section):
     columns: dict[ColumnName, Column] = Field(
         {}, description="What is known of single columns; the rest is inferred from the data."
     )
+    contract: Text | None = Field(
+        None,
+        description=(
+            "A contract's file, as `kubeloop contract` writes it: what it says of columns holds "
+            "where `columns` is silent. Relative to the spec's folder."
+        ),
+        examples=["churn.contract.yaml"],
+    )
+    csv: Csv = Field(Csv(), description="How text files are written, where it is not found out.")
+    checks: Checks = Field(
+        Checks(), description="What the table must keep as a whole, and what a failure does."
+    )
+    privacy: Privacy = Field(
+        Privacy(), description="What is done about undeclared columns that look private."
+    )
     split: Split = Field(
         Split(), description="How rows are set aside for choosing and for judging models."
     )
+    features: Features = Field(Features(), description="How columns become what models learn from.")
     candidates: list[Text] = Field(
         default_factory=list,
         min_length=1,
@@ -130,9 +141,11 @@ class Spec(Section):
 
         Left out are `serve` and `monitor`, which act on a model that is already made, so that
         another replica count trains nothing anew; and `source`, because the data has a
-        fingerprint of its own and the same rows in another folder are the same rows.
+        fingerprint of its own and the same rows in another folder are the same rows; and the
+        contract's file, whose content is in `columns`.
         """
-        deciding = self.model_dump(mode="json", exclude={"source", "serve", "monitor"})
+        beside = {"source", "contract", "serve", "monitor"}
+        deciding = self.model_dump(mode="json", exclude=beside)
         return f"sha256:{hashlib.sha256(_canonical(deciding).encode()).hexdigest()}"
 
 
@@ -210,5 +223,6 @@ def _canonical(content: object) -> str:
 def _read(text: str, overrides: Sequence[str], *, folder: Path | None, origin: str) -> Spec:
     document, problems = read_document(text, origin)
     problems += override(document, overrides)
+    problems += inline(document, folder)
     spec = check(document, Spec, contradictions, problems=problems, origin=origin)
     return spec.model_copy(update={"source": [resolve(place, folder) for place in spec.source]})

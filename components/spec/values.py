@@ -21,6 +21,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from components.dates.formats import check_format
 from components.spec.problems import refusal
 from components.spec.sources import check_source
 
@@ -93,7 +94,34 @@ def _memory(value: str) -> str:
     raise refusal(expected, f"did you mean {near!r}?" if near and near != value else "")
 
 
+def _mark(value: str) -> str:
+    if len(value) == 1 and not value.isalnum() and value not in '"\r\n\0':
+        return value
+    expected = "one character that is no letter, digit, quote or line end"
+    raise refusal(expected)
+
+
+def _date_format(value: str) -> str:
+    if (problem := check_format(value)) is None:
+        return value
+    raise refusal(*problem)
+
+
+def _quantiles(value: list[float]) -> list[float]:
+    if len(value) == 2 and 0 <= value[0] < value[1] <= 1:
+        return value
+    expected = "two numbers from 0 to 1, the lower first, such as [0.01, 0.99]"
+    raise refusal(expected)
+
+
 Text = Annotated[StrictStr, expecting("text")]
+Mark = Annotated[StrictStr, expecting("one character, as text"), AfterValidator(_mark)]
+DateFormat = Annotated[StrictStr, expecting("a date format, as text"), AfterValidator(_date_format)]
+Quantiles = Annotated[
+    list[StrictFloat],
+    expecting("two numbers from 0 to 1, such as [0.01, 0.99]"),
+    AfterValidator(_quantiles),
+]
 ColumnName = Annotated[StrictStr, Field(min_length=1), expecting("a column's name, as text")]
 Scalar = Annotated[
     StrictBool | StrictInt | StrictFloat | StrictStr, expecting("text, a number, true or false")

@@ -60,6 +60,31 @@ ALL_CANDIDATES: Final = tuple(
 )
 """The candidates of all tasks."""
 
+Severity = Literal["refuse", "warn"]
+
+REASONS: Final[dict[str, Severity]] = {
+    "missing": "refuse",
+    "not_a_number": "refuse",
+    "not_a_date": "refuse",
+    "not_a_boolean": "refuse",
+    "below_min": "refuse",
+    "above_max": "refuse",
+    "unknown_value": "refuse",
+    "not_unique": "refuse",
+    "unexpected_column": "warn",
+    "mixed_types": "warn",
+    "ambiguous_date": "warn",
+    "mostly_missing": "warn",
+    "stale": "refuse",
+    "row_change": "warn",
+    "duplicate_rows": "warn",
+    "duplicate_ids": "warn",
+    "label_imbalance": "warn",
+    "leakage": "warn",
+    "shared_rows": "warn",
+}
+"""Why data may break its contract, and what each reason does unless `checks.severity` says so."""
+
 DATASETS: Final = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 """The tables that scikit-learn carries with it, as `sklearn://NAME`."""
 

@@ -32,7 +32,7 @@ def infer_columns(spec: "Spec", profiles: dict[str, Profile]) -> tuple[ColumnCon
 
 
 def _infer(name: str, seen: Profile, declared: Column | None, spec: "Spec") -> ColumnContract:
-    private = bool(declared and declared.privacy)
+    private = bool(declared and declared.private)
     kind = ColumnType.CATEGORY if private else _type(name, seen, declared, spec)
     role, reason = _role(name, kind, seen, spec)
     # What ingest hashed or masked is no longer any value that the spec speaks of.
@@ -108,7 +108,7 @@ def _role(name: str, kind: ColumnType, seen: Profile, spec: "Spec") -> tuple[Rol
     ):
         if name == holder:
             return role, ""
-    if declared and declared.privacy:
+    if declared and declared.private:
         return Role.IGNORED, f"private ({declared.privacy})"
     if not name:
         return Role.IGNORED, "it has no name"

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components.bundle import Manifest
-from components.examples import Examples, read_examples
+from components.examples import Examples, client_rows, read_examples
 
 # A hold-out of any size goes through in this many requests, of one row each while they suffice.
 _MOST_REQUESTS = 500
@@ -93,17 +93,8 @@ def send_holdout(manifest: Manifest, test: Path, serving: str, monitor: str) -> 
 
 def _rows(examples: Examples, manifest: Manifest) -> list[dict[str, float | str | None]]:
     """The examples as a client would write them, by the columns that the served model knows."""
-    own = examples.schema.signature
-    columns: dict[str, list[float | str | None]] = {}
-    for index, name in enumerate(own.numbers):
-        # The shortest decimals that read as the same float32: 13.71, not 13.710000038146973.
-        values = examples.numbers[:, index].astype(str).astype(float).tolist()
-        columns[name] = [None if math.isnan(value) else value for value in values]
-    for index, name in enumerate(own.strings):
-        columns[name] = [text or None for text in examples.strings[:, index].tolist()]
-    nothing: list[float | str | None] = [None] * len(examples)
-    wanted = {f.name: columns.get(f.name, nothing) for f in manifest.signature.inputs}
-    return [dict(zip(wanted, row, strict=True)) for row in zip(*wanted.values(), strict=True)]
+    wanted = [feature.name for feature in manifest.signature.inputs]
+    return [{name: row.get(name) for name in wanted} for row in client_rows(examples)]
 
 
 def _truth(examples: Examples) -> list[Any]:

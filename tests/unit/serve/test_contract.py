@@ -3,8 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from components.serve.contract import Contract, split
+from components.serve.contract import Contract
 from components.serve.refusal import RefusalError
+from components.serve.v2 import split
+from components.signature import Feature, Output, Signature, tensors
 from tests.bundles import signature
 
 GOOD = ("Bern", "basic")
@@ -137,3 +139,66 @@ def test_split_of_columns_keeps_the_signature_order(contract: Contract) -> None:
     numbers, strings = split(contract, columns, 2)  # type: ignore[arg-type]
     assert numbers == [(1, 3), (2, 4)]
     assert strings == [("c", "a"), ("d", "b")]
+
+
+DATED = Signature(
+    inputs=(
+        Feature(name="fare", dtype="float32"),
+        Feature(name="paid", dtype="string", boolean=True, categories=("false", "true")),
+        Feature(
+            name="pickup",
+            dtype="date",
+            formats=("%Y-%m-%d %H:%M",),
+            parts=("hour",),
+            missing=("unknown",),
+        ),
+        Feature(name="due", dtype="date", nullable=False, formats=("unix_s",), parts=("age_days",)),
+    ),
+    outputs=(Output(name="prediction", dtype="float64"),),
+    clock="pickup",
+)
+
+
+def test_read_of_dates_gives_the_tensors_of_training() -> None:
+    contract = Contract(DATED)
+    texts = [("Yes", "2024-03-05 06:30", "1709618400"), (None, " unknown ", 1709618400)]
+    rows = contract.read([(7.5,), (None,)], texts)
+    expected, strings = tensors(
+        DATED,
+        [
+            {"fare": 7.5, "paid": "true", "pickup": "2024-03-05 06:30", "due": "1709618400"},
+            {"fare": None, "paid": None, "pickup": None, "due": "1709618400"},
+        ],
+    )
+    np.testing.assert_array_equal(rows.numbers, expected)
+    assert rows.numbers.dtype == np.float32
+    assert rows.strings.tolist() == strings.tolist() == [["true"], [""]]
+    assert rows.dates.tolist() == [["2024-03-05 06:30", "1709618400"], ["", "1709618400"]]
+
+
+@pytest.mark.parametrize("value", ["Yes", "on", "1", " TRUE ", True, b"t"])
+def test_read_of_a_truth_value_in_any_spelling_is_true(value: object) -> None:
+    rows = Contract(DATED).read([(1.0,)], [(value, None, "0")])
+    assert rows.strings.tolist() == [["true"]]
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (("maybe", None, "0"), "field 'paid': expected true or false or null, got the text"),
+        ((None, "05.03.2024", "0"), "field 'pickup': expected a date such as %Y-%m-%d %H:%M or "),
+        ((None, None, None), "field 'due': expected a date such as unix_s, got null"),
+        ((None, 5, "0"), "field 'pickup': expected a date such as %Y-%m-%d %H:%M or null, got"),
+        ((None, None, True), "field 'due': expected a date such as unix_s, got the boolean true"),
+    ],
+)
+def test_read_of_no_truth_value_or_date_is_refused(texts: tuple[object, ...], said: str) -> None:
+    with pytest.raises(RefusalError) as caught:
+        Contract(DATED).read([(1.0,)], [texts])
+    assert said in str(caught.value)
+
+
+def test_split_puts_dates_behind_strings() -> None:
+    columns = {"due": ["0"], "pickup": [None], "paid": ["no"], "fare": [1.0]}
+    numbers, texts = split(Contract(DATED), columns, 1)
+    assert (numbers, texts) == ([(1.0,)], [("no", None, "0")])

@@ -194,8 +194,8 @@ def test_parse_cpu_may_be_a_number(written: str, read: str) -> None:
         (
             "columns: {a: {privcy: hash}}",
             "columns.a.privcy: got 'hash', expected a key of columns.a: one of 'type', 'missing', "
-            "'min', 'max', 'values', 'nullable', 'unique', 'protected', 'privacy'; did you mean "
-            "'privacy'?",
+            "'decimal', 'thousands', 'formats', 'min', 'max', 'values', 'nullable', 'unique', "
+            "'clip', 'protected', 'privacy'; did you mean 'privacy'?",
         ),
         ("'[key]': 1", '"[key]": got 1, expected a key of the spec: one of '),
         ('"\\e[31m": 1', '"\\u001b[31m": got 1, expected a key of the spec: one of '),
@@ -437,7 +437,7 @@ def test_examples_cover_every_task() -> None:
 def test_schema_every_key_is_described_and_none_is_added() -> None:
     described = schema()
     models = [described, *(m for m in described["$defs"].values() if m["type"] == "object")]
-    assert len(models) == 12
+    assert len(models) == 16
     for model in models:
         assert model["additionalProperties"] is False
         for key, entry in model["properties"].items():
