@@ -24,6 +24,7 @@ from components.signature import Frozen, Label, Numbers, Signature, Strings
 FORMAT = 1
 MANIFEST = "bundle.json"
 MODEL_FILES = {"onnx": "model.onnx", "skops": "model.skops"}
+STATISTICS = "statistics.json"
 
 
 class Golden(Frozen):

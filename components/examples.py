@@ -19,6 +19,13 @@ from components.signature import Frozen, Label, Numbers, Signature, Strings, wit
 SCHEMA = "examples.json"
 
 
+class Dropped(Frozen):
+    """A column that could have been a feature and is none, and why."""
+
+    name: str
+    reason: str
+
+
 class ExampleSchema(Frozen):
     """What the rows of a part are.
 
@@ -27,12 +34,18 @@ class ExampleSchema(Frozen):
         target: the target's column.
         classes: in the order of the model's probabilities; None for regression.
         lineage: where the rows came from.
+        dropped: what the training rows showed to be no use; the rows still hold these columns,
+            as an earlier model may have learned from them.
+        shared_rows: held-out rows that equal a row of an earlier part in all features and the
+            target, though they are rows of their own.
     """
 
     signature: Signature
     target: str
     classes: tuple[Label, ...] | None
     lineage: Lineage
+    dropped: tuple[Dropped, ...] = ()
+    shared_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,10 +92,36 @@ def read_examples(folder: Path) -> Examples:
         The examples.
     """
     schema = read_schema(folder)
-    rows = pl.read_parquet(folder / ROWS, glob=False)
+    rows = _read_columns(folder, schema.signature, schema.target)
     numbers, strings = feature_tensors(rows, schema.signature)
     moments = date_moments(rows, schema.signature)
     return Examples(schema, numbers, strings, rows[schema.target].to_numpy(), tuple(moments))
+
+
+def read_tensors(folder: Path, signature: Signature) -> tuple[Numbers, Strings]:
+    """Reads one part of the split as another model's tensors: a champion's.
+
+    A part also holds columns that were left out of its own signature, because a champion may have
+    learned them; a column that is there no more is missing to it, as it is to the clients that call
+    it now.
+
+    Args:
+        folder: as `prepare` wrote it.
+        signature: the other model's.
+
+    Returns:
+        float32 (n, number_columns) with NaN for null, and object (n, strings) with "" for null.
+    """
+    target = read_schema(folder).target
+    return feature_tensors(_read_columns(folder, signature, target), signature)
+
+
+def _read_columns(folder: Path, signature: Signature, target: str) -> pl.DataFrame:
+    """Reads the columns of a signature that are there, and the target, which keeps the count."""
+    rows = pl.scan_parquet(folder / ROWS, glob=False)
+    present = set(rows.collect_schema().names())
+    wanted = dict.fromkeys([*(feature.name for feature in signature.inputs), target])
+    return rows.select(name for name in wanted if name in present).collect()
 
 
 def feature_tensors(rows: pl.DataFrame, signature: Signature) -> tuple[Numbers, Strings]:

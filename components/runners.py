@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 from components.signature import Numbers, Strings
 
-# What scikit-learn's own estimators need beyond skops' defaults (measured with skops 0.16).
+# What scikit-learn's own estimators need beyond skops' defaults (measured with skops 0.16), and
+# our own steps.
 TRUSTED_TYPES = (
+    "components.transformers.Clip",
+    "components.transformers.Single",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.tree._tree.Tree",
 )
 

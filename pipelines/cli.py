@@ -5,7 +5,6 @@ once. Errors of the project's own family become one message and an exit status; 
 bug and keeps its traceback.
 """
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -14,7 +13,17 @@ import typer
 
 from components.errors import KubeloopError, SpecError
 from components.revision import VERSION
+from pipelines import destination
+from pipelines.interruption import interrupt_on_signals
 from pipelines.local.result import Exit
+from pipelines.options import (
+    DEFAULT_STATE,
+    NameArgument,
+    SetOption,
+    SpecPath,
+    StateOption,
+    port_option,
+)
 
 _HELP = "Close the machine-learning loop: one spec in, a served and watched model out."
 
@@ -27,17 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec's YAML file.")]
-StateOption = Annotated[
-    Path, typer.Option("--state", metavar="DIR", help="Where everything is kept.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec, dotted."),
-]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
-DEFAULT_STATE = Path(".kubeloop")
 
 
 @app.callback(help=_HELP)
@@ -79,9 +77,9 @@ def run(
     isolated: Annotated[
         bool, typer.Option("--isolated", help="Start each task cold, as a cluster does.")
     ] = False,
-    port: Annotated[int | None, typer.Option(help="The server's HTTP port.")] = None,
-    grpc_port: Annotated[int | None, typer.Option(help="The server's gRPC port.")] = None,
-    monitor_port: Annotated[int | None, typer.Option(help="The monitor's port.")] = None,
+    port: Annotated[int | None, port_option("The server's HTTP port.")] = None,
+    grpc_port: Annotated[int | None, port_option("The server's gRPC port.")] = None,
+    monitor_port: Annotated[int | None, port_option("The monitor's port.")] = None,
 ) -> None:
     """Run the whole loop on this machine: train, judge, deploy, ask, watch."""
     from components.spec import load
@@ -104,14 +102,14 @@ def init(
     """Look at the data and write a commented spec for it."""
     from pipelines.draft import draft_spec
 
-    text = draft_spec(data, target, output.parent if output else Path())
     if output is None:
-        print(text, end="")
+        print(draft_spec(data, target, Path()), end="")
         return
     if output.exists():
         msg = f"{str(output)!r} is there already: name another file, or remove it"
         raise SpecError(msg)
-    output.write_text(text, encoding="utf-8")
+    destination.check_writable(output)
+    destination.write(output, draft_spec(data, target, output.parent))
     print(f"wrote {output}; next: kubeloop check {output}")
 
 
@@ -122,6 +120,23 @@ def check(spec: SpecPath, overrides: SetOption = None) -> None:
     from pipelines.check import check_data
 
     raise typer.Exit(check_data(load(spec, overrides or ())))
+
+
+@app.command(epilog="Example: kubeloop contract my-spec.yaml")
+def contract(
+    spec: SpecPath,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Default: beside the spec."),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write the file anew from the data.")
+    ] = False,
+) -> None:
+    """Write what the columns hold as a contract to edit, or compare the data with it."""
+    from pipelines.contract import run_contract
+
+    raise typer.Exit(run_contract(spec, output, update=update))
 
 
 @app.command(epilog="Example: kubeloop schema > kubeloop.schema.json")
@@ -144,7 +159,8 @@ def compile_(
     from components.revision import code_revision
     from pipelines.compile import compile_training
 
-    output.write_text(compile_training(code_revision()), encoding="utf-8")
+    destination.check_writable(output)
+    destination.write(output, compile_training(code_revision()))
     print(f"wrote {output}")
 
 
@@ -153,8 +169,8 @@ def serve(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model bundle's folder.")],
     version: Annotated[int, typer.Option(help="The version that answers name.")] = 1,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="HTTP port.")] = 8080,
-    grpc_port: Annotated[int, typer.Option(help="gRPC port.")] = 8081,
+    port: Annotated[int, port_option("HTTP port.", least=0)] = 8080,
+    grpc_port: Annotated[int, port_option("gRPC port.", least=0)] = 8081,
     monitor: Annotated[str | None, typer.Option(help="Where events go; none if left out.")] = None,
 ) -> None:
     """Serve one model bundle in the V1 and V2 protocols."""
@@ -176,7 +192,7 @@ def monitor(
     store: Annotated[Path, typer.Option(help="The database's file.")] = DEFAULT_STATE
     / "monitor.db",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 9091,
+    port: Annotated[int, port_option("The port to listen on.", least=0)] = 9091,
 ) -> None:
     """Collect events and ground truth, and expose them as metrics."""
     from components.monitor.service import serve as run_monitor
@@ -204,7 +220,7 @@ def rollback(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Put an earlier version back into service, proved as any deployment is."""
-    from pipelines.history import roll_back
+    from pipelines.rollback import roll_back
 
     roll_back(state, name, to)
 
@@ -214,7 +230,7 @@ def clean(
     keep: Annotated[int, typer.Option(min=0, metavar="N", help="Runs to keep for each model.")],
     state: StateOption = DEFAULT_STATE,
 ) -> None:
-    """Remove old runs; what is served, or is a version to roll back to, stays."""
+    """Remove old runs; what is served, the champion and the version before it stay."""
     from pipelines.history import clean_runs
 
     clean_runs(state, keep)
@@ -222,10 +238,7 @@ def clean(
 
 def main() -> NoReturn:
     """Runs the command and turns what it raises into an exit status."""
-    # A service manager's stop is to end a run as Ctrl-C does, with everything put back; and a
-    # shell that starts a job in the background leaves SIGINT ignored, where it was sent on purpose.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupt)
+    interrupt_on_signals()
     try:
         code = app(standalone_mode=False)
     except typer.Exit as exc:
@@ -241,13 +254,6 @@ def main() -> NoReturn:
     if code == Exit.INTERRUPTED:
         _say("interrupted")
     sys.exit(int(code or 0))
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    """Ends the command once; a second Ctrl-C must not disturb the putting back."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

@@ -1,38 +1,35 @@
-"""What was run and is served: `kubeloop status`, `rollback` and `clean`."""
+"""What was run and is served: `kubeloop status` and `clean`."""
 
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from components.bundle import read
-from components.deploy import model_server, rollout
-from components.errors import DeployError, StateError
+from components.errors import StateError
 from components.register.registry import Registry, Version
-from components.spec import from_json
-from pipelines.local.services import running
-from pipelines.local.state import State, open_state, read_json
+from pipelines.local.state import State, damaged, open_state, read_json, read_state
+from pipelines.screen import open_console
 
 
 def show_status(folder: Path, name: str | None) -> None:
-    """Prints models with their versions, what is served, and the last runs.
+    """Prints models with their versions, what is served, and the last runs; writes nothing.
 
     Args:
         folder: the state folder.
         name: one model; None for all.
 
     Raises:
-        StateError: the folder holds nothing, or no such model.
+        StateError: the folder holds nothing, or no such model; or a file of it is damaged.
     """
-    state = _existing(folder)
+    state = read_state(folder)
     registry = Registry(state.registry)
     names = [name] if name else registry.names()
     if not names:
         print(f"no model in {state.root}; kubeloop run SPEC makes one")
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     for model in names:
         versions = registry.versions(model)
         runs = _runs(state, model)
@@ -40,47 +37,11 @@ def show_status(folder: Path, name: str | None) -> None:
             msg = f"no model {model!r} in {str(state.root)!r}: {_known(registry.names())}"
             raise StateError(msg)
         served = state.serving(model)
-        console.print(f"[bold]{model}[/bold]  {_served_text(served)}")
+        console.print(Text.assemble((model, "bold"), f"  {_served_text(served)}"))
         console.print(_version_table(versions, served))
         for run, result in runs[:5]:
-            error = f"  {result['error']['stage']}" if result.get("error") else ""
-            console.print(f"  {run.name}  {result['status']}{error}", markup=False)
-
-
-def roll_back(folder: Path, name: str, to: int | None) -> None:
-    """Puts an earlier version back into service and makes it champion.
-
-    It goes the way of any deployment: loaded beside the served one, proved on its golden rows,
-    swapped. If the proof fails, what was served stays.
-
-    Args:
-        folder: the state folder.
-        name: the model.
-        to: the version; None for the newest one before the champion.
-
-    Raises:
-        StateError: there is no such version, or its bundle is gone.
-        DeployError: the version did not prove itself.
-    """
-    state = _existing(folder)
-    registry = Registry(state.registry)
-    chosen = _choose(registry.versions(name), name, to)
-    bundle = Path(chosen.bundle)
-    spec = from_json(_spec_text(bundle))
-    with state.model_lock(name, lambda _: print("waiting for a run of this model to end")):
-        before = state.serving(name)
-        with running(state, {}) as services:
-            services.await_ready(state.logs)
-            proof = rollout.roll_out(
-                spec, bundle, chosen.number, services.serving, services.monitor
-            )
-            try:
-                registry.crown(name, chosen.number)
-            except BaseException:
-                _restore(services.serving, name, before)
-                raise
-    replaced = f", replacing version {proof.replaced}" if proof.replaced else ""
-    print(f"{name} version {chosen.number} is champion and served{replaced}")
+            stage = (result.get("error") or {}).get("stage", "")
+            console.print(f"  {run.name}  {result['status']}  {stage}".rstrip(), markup=False)
 
 
 def clean_runs(folder: Path, keep: int) -> None:
@@ -91,7 +52,7 @@ def clean_runs(folder: Path, keep: int) -> None:
         keep: how many of the newest runs of each model stay; so does each run whose bundle is
             served, is champion, or is the version before the champion.
     """
-    state = _existing(folder)
+    state = open_state(read_state(folder).root)
     needed = _needed(state)
     removed = 0
     kept_by_model: dict[str, int] = {}
@@ -112,7 +73,8 @@ def clean_runs(folder: Path, keep: int) -> None:
 
 def _needed(state: State) -> list[Path]:
     """Bundles that must stay: served, champion, and the one to roll back to."""
-    needed = [Path(read_json(p)["path"]) for p in (state.root / "serving").glob("*.json")]
+    serving = [state.serving(path.stem) for path in (state.root / "serving").glob("*.json")]
+    needed = [Path(served["path"]) for served in serving if served]
     registry = Registry(state.registry)
     for name in registry.names():
         versions = registry.versions(name)
@@ -128,54 +90,14 @@ def _is_young(run: Path) -> bool:
     return age < 24 * 3600
 
 
-def _existing(folder: Path) -> State:
-    if not (folder / "state.json").exists():
-        msg = f"no state folder at {str(folder)!r}: kubeloop run SPEC makes one"
-        raise StateError(msg)
-    return open_state(folder)
-
-
-def _choose(versions: list[Version], name: str, to: int | None) -> Version:
-    """Finds the version to roll back to; the versions come newest first."""
-    numbers = ", ".join(str(v.number) for v in versions) or "none"
-    if to is not None:
-        chosen = next((v for v in versions if v.number == to), None)
-    else:
-        crowned = next((v.number for v in versions if v.champion), 0)
-        chosen = next((v for v in versions if v.number < crowned), None)
-    if chosen is None:
-        wanted = f"version {to}" if to is not None else "version before the champion"
-        msg = f"model {name!r} has no {wanted}: versions are {numbers}"
-        raise StateError(msg)
-    if not Path(chosen.bundle).is_dir():
-        msg = f"the bundle of {name!r} version {chosen.number} is gone: {chosen.bundle!r}"
-        raise StateError(msg)
-    return chosen
-
-
-def _spec_text(bundle: Path) -> str:
-    import json
-
-    return json.dumps(read(bundle).spec)
-
-
-def _restore(serving: str, name: str, before: dict[str, Any] | None) -> None:
-    if before is None:
-        model_server.unload(serving, name)
-        return
-    try:
-        model_server.load(serving, name, Path(before["path"]), before["version"])
-    except DeployError as exc:
-        msg = f"the registry failed, and version {before['version']} could not be put back: {exc}"
-        raise DeployError(msg) from exc
-
-
 def _runs(state: State, name: str) -> list[tuple[Path, dict[str, Any]]]:
     found = []
     for path in sorted(state.runs.glob("*/result.json"), reverse=True):
         if path.parent.is_symlink():
             continue
         result = read_json(path)
+        if not isinstance(result, dict) or not {"name", "status"} <= result.keys():
+            raise damaged(path, "expected a run's name and status")
         if result["name"] == name:
             found.append((path.parent, result))
     return found
@@ -184,15 +106,15 @@ def _runs(state: State, name: str) -> list[tuple[Path, dict[str, Any]]]:
 def _version_table(versions: list[Version], served: dict[str, Any] | None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("version", "", "trained", "run", "bundle"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True, overflow="fold")
     for version in versions:
         marks = ["champion"] * version.champion
         marks += ["served"] * bool(served and served["version"] == version.number)
         table.add_row(
             str(version.number),
             ", ".join(marks),
-            version.tags.get("kubeloop.trained_at", ""),
-            version.tags.get("kubeloop.run_id", ""),
+            Text(version.tags.get("kubeloop.trained_at", "")),
+            Text(version.tags.get("kubeloop.run_id", "")),
             "there" if Path(version.bundle).is_dir() else "gone",
         )
     return table

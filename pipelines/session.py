@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from components.spec import Spec, plan
 from pipelines.local.engine import run_spec
@@ -12,6 +13,7 @@ from pipelines.local.progress import Progress, choose_display
 from pipelines.local.result import Result
 from pipelines.local.run import Run
 from pipelines.local.state import open_state
+from pipelines.screen import open_console
 from pipelines.summary import print_summary
 
 
@@ -37,9 +39,9 @@ def run_once(
     Returns:
         The exit status.
     """
-    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    console = open_console(stderr=as_json)
     state = open_state(folder)
-    console.print(f"[bold]{spec.name}[/bold]  {spec.task}  {', '.join(spec.source)}")
+    console.print(Text.assemble((spec.name, "bold"), f"  {spec.task}  {', '.join(spec.source)}"))
 
     display = choose_display(console)
     progress = Progress(display, expected={"train": len(plan(spec))})

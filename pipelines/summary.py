@@ -1,9 +1,11 @@
 """What a run prints at its end: stages, candidates, gates, the model and where everything lies."""
 
 import shlex
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.local.result import Result, Status
 from pipelines.local.run import Run
@@ -36,14 +38,15 @@ def print_summary(console: Console, run: Run, result: Result, *, kept: bool) -> 
     colour = _COLOURS[result.status]
     console.print(f"[bold {colour}]{result.status}[/] in {result.seconds:.1f} s: {_fate(result)}")
     if result.error:
-        console.print(f"[red]{result.error.stage}[/red] failed:", highlight=False)
+        console.print(Text.assemble((result.error.stage, "red"), " failed:"))
         console.print(result.error.message, markup=False, style="red")
         if result.error.log:
             console.print(f"log       {result.error.log}", markup=False)
     if result.requests.sent:
         sent, failed = result.requests.sent, result.requests.failed
-        served = ", ".join(f"{int(n)} {name}" for name, n in result.served_metrics.items())
-        console.print(f"requests  {sent} sent, {failed} failed; both /metrics say: {served}")
+        counted = ", ".join(f"{int(n)} {name}" for name, n in result.served_metrics.items())
+        said = f"; both /metrics say: {counted}" if counted else ""
+        console.print(f"requests  {sent} sent, {failed} failed{said}")
     for label, place in (
         ("report", result.report),
         ("card", result.card),
@@ -72,14 +75,15 @@ def _candidates(result: Result, metric: str) -> Table:
     table = _table("candidate", f"{metric} (validation)", "parameters", numbers=1)
     for candidate in result.candidates:
         said = ", ".join(f"{k}={_short(v)}" for k, v in candidate.params.items())
-        table.add_row(candidate.name, f"{candidate.score:.4f}", said)
+        table.add_row(Text(candidate.name), f"{candidate.score:.4f}", Text(said))
     return table
 
 
 def _metrics(result: Result) -> Table:
     table = _table("metric (test)", "value", "low", "high")
     for name, interval in result.metrics["test"].items():
-        table.add_row(name, *(f"{v:.4f}" for v in (interval.value, interval.low, interval.high)))
+        values = (interval.value, interval.low, interval.high)
+        table.add_row(Text(name), *(f"{v:.4f}" for v in values))
     return table
 
 
@@ -87,28 +91,31 @@ def _gates(result: Result) -> Table:
     table = _table("gate", "value", "threshold", "passed", numbers=2)
     for gate in result.gates:
         passed = "[green]yes[/green]" if gate.passed else "[red]no[/red]"
-        table.add_row(gate.name, f"{gate.value:.4f}", f"{gate.threshold:g}", passed)
+        table.add_row(Text(gate.name), f"{gate.value:.4f}", f"{gate.threshold:g}", passed)
     return table
 
 
 def _fate(result: Result) -> str:
     champion = result.champion
     before = f"version {champion.version}" if champion and champion.version else None
-    if result.status is Status.SUCCEEDED:
-        follows = f", replacing {before}" if before else ", the first champion"
-        return f"{result.name} version {result.version} is served{follows}"
     if result.status is Status.KEPT:
         return f"data, spec and code are {before}'s, which stays champion"
-    stays = f"{before} stays in service" if before else "nothing is served"
-    if result.status is Status.REFUSED:
-        return f"the gates refused the model; {stays}"
-    return stays
+    if champion is None or champion.served is None:
+        fate = "nothing is served"
+    elif champion.outcome == "stays":
+        fate = f"version {champion.served} stays in service"
+    else:
+        # Also of a run that failed after its model was crowned.
+        follows = f", replacing {before}" if before else ", the first champion"
+        fate = f"{result.name} version {champion.served} is served{follows}"
+    return f"the gates refused the model; {fate}" if result.status is Status.REFUSED else fate
 
 
 def _table(*columns: str, numbers: int = 3) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if 0 < index <= numbers else "left")
+        side: Literal["left", "right"] = "right" if 0 < index <= numbers else "left"
+        table.add_column(column, justify=side, overflow="fold")
     return table
 
 

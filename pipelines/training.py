@@ -58,7 +58,7 @@ def training(
     table = uncached(
         ingest(spec=spec, fresh=fresh, run_id=run_id, job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
     )
-    checked = validate(spec=spec, table=table.outputs["data"])
+    checked = validate(spec=spec, table=table.outputs["data"], champion=current.outputs["current"])
     parts = prepare(spec=spec, data=checked.outputs["data"])
 
     with dsl.ParallelFor(candidates, name="candidates") as candidate:
@@ -87,6 +87,7 @@ def training(
             examples=parts.outputs["train"],
             validation=parts.outputs["validation"],
             evaluation=judged.outputs["evaluation"],
+            statistics=checked.outputs["statistics"],
         )
         version = uncached(register(registry=registry, bundle=packaged.outputs["bundle"]))
         deployed = uncached(

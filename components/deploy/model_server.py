@@ -45,7 +45,11 @@ def call(url: str, body: object | None = None, *, method: str = "POST") -> Any:
     except (URLError, OSError) as exc:
         msg = f"{method} {url} got no answer: {getattr(exc, 'reason', exc)}"
         raise DeployError(msg) from exc
-    return json.loads(text) if text else None
+    try:
+        return json.loads(text) if text else None
+    except ValueError as exc:
+        msg = f"{method} {url} answered {text[:100]!r}: expected JSON"
+        raise DeployError(msg) from exc
 
 
 def await_live(server: str) -> None:
@@ -77,9 +81,20 @@ def unload(server: str, name: str) -> None:
     call(f"{server}/v2/repository/models/{name}/unload", {})
 
 
-def infer(server: str, name: str, rows: list[dict[str, Any]]) -> Any:
-    """Asks the model about rows in the V1 protocol; returns its `predictions`."""
-    return call(f"{server}/v1/models/{name}:predict", {"instances": rows})["predictions"]
+def infer(server: str, name: str, rows: list[dict[str, Any]]) -> list[Any]:
+    """Asks the model about rows in the V1 protocol; returns one prediction a row.
+
+    Raises:
+        DeployError: nobody answers, or the answer holds anything else.
+    """
+    url = f"{server}/v1/models/{name}:predict"
+    answer = call(url, {"instances": rows})
+    predictions = answer.get("predictions") if isinstance(answer, dict) else None
+    if not isinstance(predictions, list) or len(predictions) != len(rows):
+        found = f"{len(predictions)} predictions" if isinstance(predictions, list) else "none"
+        msg = f"POST {url} answered {found} to {len(rows)} rows: expected one prediction a row"
+        raise DeployError(msg)
+    return predictions
 
 
 def _reason(text: bytes) -> str:

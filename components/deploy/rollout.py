@@ -82,7 +82,8 @@ def roll_out(spec: "Spec", bundle: Path, version: int, serving: str, monitor: st
     before = _replaced(model_server.load(serving, spec.name, bundle, version))
     try:
         latency = prove(serving, manifest, budget_s=spec.serve.latency_ms / 1000)
-    except DeployError:
+    except BaseException:
+        # Also where the caller is stopped: what has not proved itself must not stay in service.
         restore(serving, spec.name, before)
         raise
     logger.info("deployed model=%s version=%d latency_s=%.6f", spec.name, version, latency)

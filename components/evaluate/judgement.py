@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from sklearn.metrics import confusion_matrix
 
 from components.bundle import Bundle, Manifest, load
 from components.candidate import Candidate, load_pipeline, read_candidate
 from components.champion import BUNDLE, Champion
-from components.contract import ROWS
 from components.errors import DataError, SpecError
 from components.evaluate.gates import champion_gate, metric_gates
 from components.evaluate.intervals import intervals
 from components.evaluation import ChampionScore, Decision, Evaluation, Score
-from components.examples import Examples, feature_tensors, read_examples
+from components.examples import Examples, read_examples, read_tensors
 from components.metrics import Raw, decide, measure
 from components.revision import code_revision
 from components.runners import raw_scores
@@ -115,9 +113,7 @@ def _compare(
             "in this spec: give the new task a name of its own"
         )
         raise SpecError(msg)
-    # A column that the champion knew and the data has no more is missing to it, as it is to the
-    # clients that call it now.
-    tensors = feature_tensors(pl.read_parquet(test / ROWS), bundle.manifest.signature)
+    tensors = read_tensors(test, bundle.manifest.signature)
     theirs = _aligned(bundle.run(*tensors), bundle.manifest, examples)
     metric = spec.search.metric
     return ChampionScore(

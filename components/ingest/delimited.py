@@ -3,90 +3,128 @@
 What a column's type is, `validate` decides over the whole column, not a reader over its first rows.
 """
 
-import re
+import csv
+import io
+import sys
+from pathlib import Path
 
 import polars as pl
 
 from components.errors import DataError
 from components.ingest.columns import require_distinct
-from components.ingest.diagnosis import require_text
+from components.ingest.encoding import as_utf8, assume, transcribe
+from components.ingest.survey import Survey, survey, without_blank_lines
+from components.spec import Csv
 
 _DELIMITERS = ",;\t|"
-_QUOTED = re.compile(r'"[^"]*"')
+_SAMPLE_BYTES, _SAMPLE_ROWS = 2**16, 100
 
 
-def scan_delimited(place: str) -> pl.LazyFrame:
+def scan_delimited(
+    name: str, path: Path, csv_keys: Csv, scratch: Path
+) -> tuple[pl.LazyFrame, Path, str]:
     """Opens a CSV file.
 
     Args:
-        place: a path or an address; what ends in .gz is unpacked.
+        name: the source, for messages.
+        path: the file, unpacked.
+        csv_keys: the spec's section `csv`.
+        scratch: where the file is written anew if it is not plain UTF-8 or has blank lines.
 
     Returns:
-        Its columns as text; wholly blank lines are left out.
+        Its columns as text, blank lines left out; the file that is read, which may be a copy; and
+        what it fails of if Polars cannot read it, empty where nothing is known.
 
     Raises:
-        DataError: it is no UTF-8, names a column twice, or has rows shorter than its header.
+        DataError: it is empty, its encoding cannot be told, it names a column twice, its quotes do
+            not match, or it has rows that are shorter or longer than its header.
     """
-    delimiter = delimiter_of(place)
-    remote = "://" in place
-    table = pl.scan_csv(place, infer_schema=False, separator=delimiter, glob=remote)
-    names = table.collect_schema().names()
-    require_distinct(place, names)
-    if len(names) > 1 and not remote and _has_blank_lines(place, table, delimiter):
-        # Only where needed: filtering takes a time that grows with the square of the columns.
-        return table.filter(pl.any_horizontal(pl.all().is_not_null()))
-    return table
+    text = as_utf8(name, path, csv_keys.encoding, scratch)
+    delimiter, fields = _delimiter(name, text, csv_keys.delimiter)
+    found = survey(text, delimiter, fields)
+    if found.not_utf8 and csv_keys.encoding is None and text == path:
+        text = transcribe(name, path, assume(name, path, found.not_utf8), scratch)
+        delimiter, fields = _delimiter(name, text, csv_keys.delimiter)
+        found = survey(text, delimiter, fields)
+    _require_whole(name, found, delimiter, fields)
+    if found.blank and not found.stray:
+        text = without_blank_lines(text, delimiter, scratch / f"{path.name}.lines")
+    table = pl.scan_csv(text, infer_schema=False, separator=delimiter, glob=False)
+    require_distinct(name, table.collect_schema().names())
+    return table, text, _stray(found) if found.stray else ""
 
 
-def delimiter_of(place: str) -> str:
-    """Reads the delimiter off a local file's header; a comma for an address."""
-    if "://" in place:
-        return ","
-    header = _QUOTED.sub("", require_text(place))
-    return max(_DELIMITERS, key=header.count)
+def _delimiter(name: str, path: Path, given: str | None) -> tuple[str, int]:
+    """Finds the delimiter, and how many fields the header has.
 
-
-def _has_blank_lines(place: str, table: pl.LazyFrame, delimiter: str) -> bool:
-    """Looks for blank lines, and refuses rows with fewer fields than the header.
-
-    Polars reads either as rows of nulls, without a word.
-
-    Such a row always leaves the last column null, so a file without a null there is read once.
-    Quotes are not parsed here: a line with one is trusted, and so is a file in which a quoted
-    field spans lines.
+    It is the one by which the first rows have most often as many fields as the header; of several,
+    the one that gives the header most.
     """
-    names = table.collect_schema().names()
-    if not table.select(pl.col(names[-1]).is_null().any()).collect(engine="streaming").item():
-        return False
-    # No CSV holds this separator, so every line becomes one text.
-    lines = pl.scan_csv(
-        place,
-        has_header=False,
-        infer_schema=False,
-        separator="\x1e",
-        quote_char=None,
-        glob=False,
-        new_columns=["line"],
-        row_index_name="number",
-        row_index_offset=1,
-    )
-    line = pl.col("line")
-    quotes = line.str.count_matches('"', literal=True)
-    blank = line.is_null() | (line.str.strip_chars() == "")
-    fields = line.str.count_matches(delimiter, literal=True) + 1
-    short = (fields < len(names)) & (quotes == 0) & ~blank
-    found = lines.select(
-        (quotes % 2 == 1).any().alias("spans"),
-        blank.any().alias("blank"),
-        short.sum().alias("count"),
-        pl.col("number").filter(short).first().alias("first"),
-    ).collect(engine="streaming")
-    if found["count"].item() and not found["spans"].item():
-        count = found["count"].item()
-        msg = (
-            f"source {place!r} cannot be read: {count} {'row has' if count == 1 else 'rows have'} "
-            f"fewer fields than the header's {len(names)}, first line {found['first'].item()}; "
-            "write an empty field for a missing value"
-        )
+    sample = _sample(path)
+    if not sample.strip():
+        msg = f"source {name!r} cannot be read: it is empty; expected a header and rows"
         raise DataError(msg)
-    return bool(found["blank"].item())
+    if given is not None and not given.isascii():
+        msg = f"csv.delimiter {given!r} is not supported: expected an ASCII character, such as ','"
+        raise DataError(msg)
+    rows = {mark: _fields(sample, mark) for mark in ([given] if given else _DELIMITERS)}
+    best = max(rows, key=lambda m: (rows[m][0] > 1, rows[m].count(rows[m][0]), rows[m][0]))
+    if given and rows[given][0] == 1:
+        other, fields = _delimiter(name, path, None)
+        if fields > 1:
+            msg = (
+                f"source {name!r} has no {given!r} in its header, as csv.delimiter says, but "
+                f"{other!r} {fields - 1} times: set csv.delimiter to {other!r} or leave it out"
+            )
+            raise DataError(msg)
+    return best, rows[best][0]
+
+
+def _sample(path: Path) -> str:
+    """The first rows, and the header in any case, whole lines, damaged letters replaced."""
+    with path.open("rb") as stream:
+        lines = stream.readlines(_SAMPLE_BYTES)
+    return b"".join(lines).decode("utf-8-sig", "replace").lstrip("\r\n")
+
+
+def _fields(sample: str, delimiter: str) -> list[int]:
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    counts = [len(row) for row, _ in zip(reader, range(_SAMPLE_ROWS), strict=False) if row]
+    return counts or [1]
+
+
+def _require_whole(name: str, found: Survey, delimiter: str, fields: int) -> None:
+    said = []
+    if found.not_utf8:
+        said.append(
+            f"line {found.not_utf8} is not in its encoding; set csv.encoding to the right one"
+        )
+    elif found.unclosed and found.stray:
+        said.append(_stray(found))
+    elif found.unclosed:
+        said.append(f"its quotes do not match, one opens at line {found.unclosed}; mend them")
+    if found.long:
+        said.append(
+            f"{_rows(found.long)} more fields than the header's {fields}, first line "
+            f"{found.first_long} with {found.long_fields}; quote the fields that hold {delimiter!r}"
+        )
+    if found.short:
+        said.append(
+            f"{_rows(found.short)} fewer fields than the header's {fields}, first line "
+            f"{found.first_short}; write an empty field for a missing value"
+        )
+    if said:
+        msg = f"source {name!r} cannot be read: {', and '.join(said)}"
+        raise DataError(msg)
+
+
+def _stray(found: Survey) -> str:
+    return (
+        f"it holds quotes inside fields that are not quoted, first at line {found.stray}; quote "
+        "them whole"
+    )
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row has' if count == 1 else 'rows have'}"

@@ -1,5 +1,6 @@
 """Resolves what a spec's sources name to the files and addresses that are read."""
 
+import os
 from collections.abc import Iterable
 from glob import glob, has_magic
 from pathlib import Path
@@ -15,13 +16,18 @@ def find_places(sources: Iterable[str]) -> list[str]:
         sources: paths, globs, `file://` URIs and other addresses.
 
     Returns:
-        The files, each once though two globs may match it, a glob's in the order of their names;
-        addresses as they are.
+        The files, each once though two globs match it or a link leads to it, a glob's in the order
+        of their names; addresses as they are.
 
     Raises:
         DataError: one is not there, is no file, or matches nothing.
     """
-    return list(dict.fromkeys(place for source in sources for place in _places(source)))
+    found: dict[str, str] = {}
+    for source in sources:
+        for place in _places(source):
+            # A link to a folder above makes `**` find every file many times.
+            found.setdefault(place if "://" in place else os.path.realpath(place), place)
+    return list(found.values())
 
 
 def _places(source: str) -> list[str]:
@@ -44,6 +50,10 @@ def _require_file(name: str) -> None:
     path = Path(name)
     if path.is_dir():
         msg = f"source {name!r} is a directory: name its files, such as {name.rstrip('/')}/*.csv"
+        raise DataError(msg)
+    if path.exists() and not path.is_file():
+        # Opening a pipe would wait for somebody to write.
+        msg = f"source {name!r} is a pipe or a device: expected a file; write it to one first"
         raise DataError(msg)
     try:
         with path.open("rb"):

@@ -4,9 +4,10 @@ A dropped column never leaves this stage; a hashed one can still join and group,
 values stay equal under one key; a masked one keeps only the shape of its values for reports.
 """
 
-import hashlib
 import hmac
+import logging
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from components.errors import DataError
 if TYPE_CHECKING:
     from components.spec import Spec
 
+_LOG = logging.getLogger(__name__)
 KEY_FILE_VARIABLE = "KUBELOOP_PRIVACY_KEY_FILE"
 _MINIMUM_KEY_BYTES = 16
 
@@ -62,7 +64,11 @@ def _require_text(ways: Mapping[str, str], schema: pl.Schema) -> None:
 
 def _text(name: str, dtype: pl.DataType, missing: Sequence[str]) -> pl.Expr:
     """The values that count as such: a blank is no person, and must not be hashed into one."""
-    text = canonical_text(pl.col(name), dtype).str.strip_chars()
+    column = pl.col(name)
+    if isinstance(dtype, pl.Datetime):
+        # One moment has one text, in whatever unit a file stores it.
+        column = column.cast(pl.Datetime("us", dtype.time_zone))
+    text = canonical_text(column, dtype).str.strip_chars()
     return pl.when(~text.is_in(["", *(token.strip() for token in missing)])).then(text)
 
 
@@ -73,18 +79,23 @@ def _mask(text: pl.Expr) -> pl.Expr:
 
 
 def _keyed_hash(text: pl.Expr, key: bytes) -> pl.Expr:
-    """HMAC-SHA-256 (RFC 2104), cut to 128 bits: enough that no two of 10^15 entities collide."""
+    """HMAC-SHA-256 (RFC 2104), cut to 128 bits: enough that no two of 10^15 entities collide.
+
+    In Unicode's form NFC, because systems write one name in several ways.
+    """
 
     def hashed(values: pl.Series) -> pl.Series:
         return pl.Series(
             [
-                None if v is None else hmac.new(key, v.encode(), hashlib.sha256).hexdigest()[:32]
+                None if v is None else hmac.digest(key, v.encode(), "sha256").hex()[:32]
                 for v in values
             ],
             dtype=pl.String,
         )
 
-    return text.map_batches(hashed, return_dtype=pl.String, is_elementwise=True)
+    return text.str.normalize("NFC").map_batches(
+        hashed, return_dtype=pl.String, is_elementwise=True
+    )
 
 
 def _read_key() -> bytes:
@@ -97,10 +108,14 @@ def _read_key() -> bytes:
         raise DataError(msg)
     try:
         key = Path(path).read_bytes()
+        mode = Path(path).stat().st_mode
     except OSError as exc:
         msg = f"the privacy key file {path!r} cannot be read: {exc.strerror}"
         raise DataError(msg) from exc
     if len(key) < _MINIMUM_KEY_BYTES:
         msg = f"the privacy key file {path!r} is too short, needs {_MINIMUM_KEY_BYTES} bytes"
         raise DataError(msg)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        # No reason to refuse: Kubernetes mounts secrets readable for a pod's every user.
+        _LOG.warning("others may read the privacy key file %r; allow it to its owner alone", path)
     return key

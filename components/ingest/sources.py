@@ -1,31 +1,35 @@
 """Reads the sources that a spec names into one Parquet table.
 
-Everything is lazy and streams, so that a table larger than memory passes through.
+Everything is lazy and streams, so that a table larger than memory passes through. The table appears
+under its name only when it is whole: it is written beside it and renamed at the very end, so that a
+process that is killed leaves nothing that a later stage would read.
 """
 
-from glob import escape
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import polars as pl
 
-from components.contract import ROWS, Lineage, has_text
+from components.contract import ROWS, Lineage
 from components.errors import DataError
-from components.ingest.columns import listed, require_columns, require_usable
-from components.ingest.datasets import dataset
-from components.ingest.delimited import delimiter_of, scan_delimited
-from components.ingest.diagnosis import explain
+from components.findings import FINDINGS, Finding, write_findings
+from components.ingest.columns import require_columns
 from components.ingest.fingerprint import fingerprint
-from components.ingest.places import find_places
+from components.ingest.opening import Table, opened, scan
+from components.ingest.personal import find_personal
 from components.ingest.privacy import protect
+from components.ingest.schemas import joined
+from components.ingest.scratch import is_full
 
 if TYPE_CHECKING:
     from components.spec import Spec
 
-_CSV = (".csv", ".csv.gz")
-_JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
-_PARQUET = (".parquet",)
+__all__ = ["ingest_table", "scan"]
+
+_LOG = logging.getLogger(__name__)
+_PARTIAL = f"{ROWS}.partial"
 
 
 def ingest_table(spec: "Spec", folder: Path, *, run_id: str, fresh: str = "") -> Lineage:
@@ -33,7 +37,7 @@ def ingest_table(spec: "Spec", folder: Path, *, run_id: str, fresh: str = "") ->
 
     Args:
         spec: names the sources and the private columns.
-        folder: receives `rows.parquet`.
+        folder: receives `rows.parquet` and `findings.json`; both or, on failure, none.
         run_id: the run that reads.
         fresh: labelled rows since the last run, a Parquet address; empty for none.
 
@@ -41,107 +45,84 @@ def ingest_table(spec: "Spec", folder: Path, *, run_id: str, fresh: str = "") ->
         Counts and fingerprint of what was written.
 
     Raises:
-        DataError: a source is missing, unreadable or empty, the sources' columns differ, or one
-            that the spec names is not among them.
+        DataError: a source is missing, unreadable or empty, the sources' columns differ, one that
+            the spec names is not among them, or the spec refuses what looks personal.
     """
-    tables = {place: scan(place) for place in find_places(spec.source)}
-    if fresh:
-        tables[fresh] = scan(fresh)
-    rows = _joined(tables)
+    for name in (ROWS, _PARTIAL, FINDINGS):
+        (folder / name).unlink(missing_ok=True)
+    try:
+        with opened([*spec.source, *([fresh] if fresh else [])], spec.csv, folder) as tables:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(spec, tables, folder / _PARTIAL)
+        lineage = _finish(spec, folder, run_id)
+    except OSError as exc:
+        reason = "the disk is full; make room there" if is_full(exc) else f"{exc.strerror}"
+        msg = f"the table cannot be written to {str(folder)!r}: {reason}"
+        raise DataError(msg) from exc
+    finally:
+        (folder / _PARTIAL).unlink(missing_ok=True)
+    return lineage
+
+
+def _write(spec: "Spec", tables: list[Table], path: Path) -> None:
+    rows = joined(_by_name(tables))
     require_columns(spec, rows.collect_schema().names())
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ROWS
     try:
         protect(rows, spec).sink_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as exc:
-        path.unlink(missing_ok=True)
+        if is_full(exc):
+            msg = (
+                f"no room for the table in {str(path.parent)!r}: the disk is full; make room there"
+            )
+            raise DataError(msg) from exc
         raise DataError(_blame(tables, exc)) from exc
+
+
+def _finish(spec: "Spec", folder: Path, run_id: str) -> Lineage:
+    path = folder / _PARTIAL
     written = pl.scan_parquet(path, glob=False)
     count = written.select(pl.len()).collect().item()
     if count == 0:
-        path.unlink()
         msg = f"the source {', '.join(spec.source)} has a header and no rows: expected some"
         raise DataError(msg)
+    findings = _findings(spec, written)
     columns = len(written.collect_schema().names())
-    return Lineage(run_id=run_id, rows=count, columns=columns, fingerprint=fingerprint(written))
+    digest = fingerprint(written)
+    write_findings(folder, findings)
+    path.replace(folder / ROWS)
+    return Lineage(run_id=run_id, rows=count, columns=columns, fingerprint=digest)
 
 
-def scan(place: str) -> pl.LazyFrame:
-    """Opens one source lazily.
-
-    Args:
-        place: a path or an address; `sklearn://NAME` is a table that comes with scikit-learn.
-
-    Returns:
-        Its columns, CSV ones and categories as text.
-
-    Raises:
-        DataError: it is missing, empty or damaged, or its format is unknown.
-    """
-    if place.startswith("sklearn://"):
-        return dataset(place.removeprefix("sklearn://")).lazy()
-    remote = "://" in place
-    name = (urlsplit(place).path if remote else place).lower()
-    if not name.endswith((*_CSV, *_JSON_LINES, *_PARQUET)):
-        msg = f"source {place!r} is of no known format: expected .csv, .csv.gz, .parquet or .jsonl"
+def _findings(spec: "Spec", written: pl.LazyFrame) -> tuple[Finding, ...]:
+    if spec.privacy.scan == "off":
+        return ()
+    declared = {name for name, column in spec.columns.items() if column.privacy is not None}
+    findings = find_personal(written, declared)
+    said = "; ".join(str(finding) for finding in findings)
+    todo = "declare `privacy: drop`, hash or mask, or `privacy: public` if it is none"
+    if findings and spec.privacy.scan == "refuse":
+        msg = f"{said}: {todo}"
         raise DataError(msg)
-    try:
-        if name.endswith(_PARQUET):
-            table = pl.scan_parquet(place, glob=remote)
-        elif name.endswith(_JSON_LINES):
-            # Polars takes a name with brackets for a pattern, and has no switch for it here.
-            pattern = place if remote else escape(place)
-            table = pl.scan_ndjson(pattern, infer_schema_length=None)
-        else:
-            table = scan_delimited(place)
-        schema = table.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as exc:
-        raise DataError(explain(place, exc, _delimiter(place))) from exc
-    require_usable(place, schema.names())
-    # The codes of two files' categories differ, their texts do not.
-    coded = [n for n, dtype in schema.items() if dtype in (pl.Categorical, pl.Enum)]
-    return table.with_columns(pl.col(n).cast(pl.String) for n in coded)
+    if findings:
+        _LOG.warning("%s: %s", said, todo)
+    return findings
 
 
-def _joined(tables: dict[str, pl.LazyFrame]) -> pl.LazyFrame:
-    schemas = {place: table.collect_schema() for place, table in tables.items()}
-    first, *others = schemas
-    names = schemas[first].names()
-    problems = []
-    for place in others:
-        lacks = [name for name in names if name not in schemas[place]]
-        adds = [name for name in schemas[place] if name not in schemas[first]]
-        said = [f"lacks {listed(lacks)}"] * bool(lacks) + [f"adds {listed(adds)}"] * bool(adds)
-        said += [
-            f"holds {name!r} as {schemas[place][name]} and not as {schemas[first][name]}"
-            for name in names
-            if name not in lacks and not _compatible(schemas[first][name], schemas[place][name])
-        ]
-        if said:
-            problems.append(f"{place!r} {' and '.join(said)}")
-    if problems:
-        msg = (
-            f"the sources have different columns: compared with {first!r}, {'; '.join(problems)}. "
-            "Give all of them the same columns"
-        )
-        raise DataError(msg)
-    return pl.concat([table.select(names) for table in tables.values()], how="vertical_relaxed")
+def _by_name(tables: Iterable[Table]) -> dict[str, pl.LazyFrame]:
+    named: dict[str, pl.LazyFrame] = {}
+    for table in tables:
+        # Two addresses may differ in what is not shown.
+        name = table.name if table.name not in named else f"{table.name} ({len(named) + 1})"
+        named[name] = table.rows
+    return named
 
 
-def _compatible(one: pl.DataType, other: pl.DataType) -> bool:
-    return one == other or pl.Null in (one, other) or (has_text(one) and has_text(other))
-
-
-def _blame(tables: dict[str, pl.LazyFrame], exc: Exception) -> str:
+def _blame(tables: Iterable[Table], exc: Exception) -> str:
     """Finds the source that cannot be read to its end."""
-    for place, table in tables.items():
+    for table in tables:
         try:
-            table.select(pl.all().null_count()).collect(engine="streaming")
+            table.rows.select(pl.all().null_count()).collect(engine="streaming")
         except (pl.exceptions.PolarsError, OSError) as own:
-            return explain(place, own, _delimiter(place))
+            return table.explain(own)
     reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
     return f"the table cannot be written: {reason}; check the disk"
-
-
-def _delimiter(place: str) -> str:
-    return delimiter_of(place) if place.lower().endswith(_CSV) else ","

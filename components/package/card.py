@@ -9,15 +9,23 @@ from collections.abc import Mapping
 
 from components.bundle import Manifest
 from components.evaluation import Evaluation
+from components.examples import ExampleSchema
 from components.package.onnx import Parity
 
 
-def render(manifest: Manifest, evaluation: Evaluation, parity: Parity | None, reason: str) -> str:
+def render(
+    manifest: Manifest,
+    evaluation: Evaluation,
+    schema: ExampleSchema,
+    parity: Parity | None,
+    reason: str,
+) -> str:
     """Renders the card.
 
     Args:
         manifest: the bundle's, digests not yet known.
         evaluation: scores, gates and metrics.
+        schema: the training rows', for the split and the features left out.
         parity: how far ONNX is from scikit-learn; None where it was not exported.
         reason: why the bundle falls back to skops, else empty.
 
@@ -67,7 +75,37 @@ def render(manifest: Manifest, evaluation: Evaluation, parity: Parity | None, re
     if signature.ignored:
         names = ", ".join(_code(name) for name in signature.ignored)
         lines += ["", f"Columns that are no features, dropped where a client sends them: {names}."]
+    lines += _split(manifest, schema) + _dropped(schema)
     return "\n".join(lines) + "\n"
+
+
+def _split(manifest: Manifest, schema: ExampleSchema) -> list[str]:
+    split = manifest.spec["split"]
+    how = {
+        "random": f"by a stable hash of {_key(manifest)}, seed {split['seed']}",
+        "group": f"by whole groups of {_code(split['group'])}, seed {split['seed']}",
+        "time": f"by {_code(manifest.spec['timestamp'])}, the latest rows held out",
+    }[split["method"]]
+    share = f"{split['test']:g} for testing and {split['validation']:g} for validation"
+    lines = ["", "## Split", "", f"Rows were split {how}: {share}."]
+    if schema.shared_rows:
+        lines += [
+            "",
+            f"{schema.shared_rows:,} held-out rows equal a row of an earlier part in all features "
+            "and the target: scores on them flatter the model.",
+        ]
+    return lines
+
+
+def _key(manifest: Manifest) -> str:
+    return "the row" if manifest.spec["id"] is None else _code(manifest.spec["id"])
+
+
+def _dropped(schema: ExampleSchema) -> list[str]:
+    if not schema.dropped:
+        return []
+    lines = ["", "## Features left out", "", "| name | why |", "|---|---|"]
+    return lines + [f"| {_cell(d.name)} | {_cell(d.reason)} |" for d in schema.dropped]
 
 
 def _parity_text(parity: Parity | None, reason: str) -> str:

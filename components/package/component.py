@@ -12,6 +12,7 @@ def package(
     examples: Input[Dataset],
     validation: Input[Dataset],
     evaluation: Input[Artifact],
+    statistics: Input[Artifact],
     bundle: Output[Model],
     card: Output[Markdown],
 ) -> None:
@@ -19,11 +20,12 @@ def package(
     from pathlib import Path
 
     from components.execution import recorded
-    from components.package.packaging import package_model
+    from components.package.packaging import Ingredients, package_model
     from components.spec import from_json
 
     with recorded(bundle) as folder:
-        parts = (Path(examples.path), Path(validation.path), Path(evaluation.path))
-        manifest = package_model(from_json(spec), Path(best.path), parts, folder)
+        inputs = (best, examples, validation, evaluation, statistics)
+        made_of = Ingredients(*(Path(artifact.path) for artifact in inputs))
+        manifest = package_model(from_json(spec), made_of, folder)
         bundle.metadata.update(runtime=manifest.runtime, name=manifest.name)
         Path(card.path).write_text((folder / "card.md").read_text(encoding="utf-8"), "utf-8")

@@ -56,15 +56,23 @@ def export(pipeline: Any, signature: Signature, path: Path) -> None:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
+    from components.package.converters import CONVERTERS
+
     inputs = []
-    if signature.numbers:
-        inputs.append(("numbers", FloatTensorType([None, len(signature.numbers)])))
+    if signature.number_columns:
+        inputs.append(("numbers", FloatTensorType([None, len(signature.number_columns)])))
     if signature.strings:
         inputs.append(("strings", StringTensorType([None, len(signature.strings)])))
     model = pipeline.steps[-1][1]
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
     graph = convert_sklearn(
-        pipeline, name="kubeloop", initial_types=inputs, options=options, target_opset=_OPSETS
+        pipeline,
+        name="kubeloop",
+        initial_types=inputs,
+        options=options,
+        target_opset=_OPSETS,
+        custom_conversion_functions={kind: form for kind, (form, _) in CONVERTERS.items()},
+        custom_shape_calculators={kind: shape for kind, (_, shape) in CONVERTERS.items()},
     )
     path.write_bytes(graph.SerializeToString(deterministic=True))
 

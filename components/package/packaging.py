@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 
 from components.bundle import (
     MODEL_FILES,
+    STATISTICS,
     Bundle,
     DataLineage,
     Golden,
@@ -37,22 +39,39 @@ _GOLDEN_ROWS = 5
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "polars", "scikit-learn", "skl2onnx", "skops")
 
 
-def package_model(
-    spec: "Spec", best: Path, parts: tuple[Path, Path, Path], folder: Path
-) -> Manifest:
+@dataclass(frozen=True)
+class Ingredients:
+    """What a bundle is made of.
+
+    Attributes:
+        best: the best candidate's folder.
+        examples: the training rows' folder.
+        validation: the validation rows' folder.
+        evaluation: the evaluation's folder.
+        statistics: the file in which `validate` described the data.
+    """
+
+    best: Path
+    examples: Path
+    validation: Path
+    evaluation: Path
+    statistics: Path
+
+
+def package_model(spec: "Spec", made_of: Ingredients, folder: Path) -> Manifest:
     """Writes the bundle of the best candidate.
 
     Args:
         spec: what the model was made to.
-        best: the best candidate's folder.
-        parts: the folders of training rows, validation rows and evaluation.
+        made_of: what the stages before have left.
         folder: receives the bundle.
 
     Returns:
         The sealed manifest.
     """
-    train, validation = read_examples(parts[0]), read_examples(parts[1])
-    evaluation, candidate = Evaluation.read(parts[2]), read_candidate(best)
+    best = made_of.best
+    train, validation = read_examples(made_of.examples), read_examples(made_of.validation)
+    evaluation, candidate = Evaluation.read(made_of.evaluation), read_candidate(best)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     parity, reason = _model_file(spec.task, best, validation, folder)
@@ -62,7 +81,9 @@ def package_model(
     manifest = draft.model_copy(update={"golden": _golden(bundle, validation)})
     answers = bundle.predict(validation.numbers, validation.strings)
     _write_json(folder / "reference.json", reference(train, answers))
-    text = card.render(manifest, evaluation, parity, reason)
+    # The next run's report says what has changed since this version.
+    shutil.copyfile(made_of.statistics, folder / STATISTICS)
+    text = card.render(manifest, evaluation, train.schema, parity, reason)
     (folder / "card.md").write_text(text, encoding="utf-8")
     return write(folder, manifest)
 

@@ -4,21 +4,23 @@ By a keyed hash, so that a row keeps its part while data grows around it, and on
 by time, so that the newest rows judge what the older ones taught.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-import pandas as pd
 import polars as pl
 
 from components.contract import Contract, Role, canonical_text
-from components.errors import DataError
+from components.prepare.cuts import Cuts, find_cuts
+from components.prepare.hashing import hash_rows, shares
 from components.spec import Split
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PARTS = (TRAIN, VALIDATION, TEST)
-_SEPARATOR = "\x1f"
+"""The parts, by the numbers that `part_of` gives them."""
 
 
 def part_of(rows: pl.LazyFrame, contract: Contract, split: Split) -> pl.Expr:
-    """Returns the part of every row as text.
+    """Returns the part of every row.
 
     Args:
         rows: typed rows; their values decide the cuts of a split by time.
@@ -26,87 +28,60 @@ def part_of(rows: pl.LazyFrame, contract: Contract, split: Split) -> pl.Expr:
         split: method, fractions and seed.
 
     Returns:
-        An expression of `train`, `validation` and `test`. The parts are disjoint and cover all
-        rows; a row is `test` when its hash falls below the test fraction, so a larger fraction
-        only ever adds rows to it.
+        An expression of UInt8, the position in `PARTS`. The parts are disjoint and cover all
+        rows; with random and group, a row is `test` when its hash falls below the test fraction,
+        so a larger fraction only ever adds rows to it.
+
+    Raises:
+        DataError: there are too few moments to split by time.
     """
     if split.method == "time":
-        return _by_time(rows, contract.named(Role.TIMESTAMP)[0], split)
-    return _by_hash(_texts(rows, contract, _key(contract, split)), split)
+        name = contract.named(Role.TIMESTAMP)[0]
+        return _by_time(rows, name, find_cuts(rows, name, split))
+    entity = entity_of(contract, split)
+    if entity is not None:
+        # By its text, so that an id keeps its part when a letter in another one turns numbers
+        # into text.
+        dtype = rows.collect_schema()[entity]
+        return _by_hash([canonical_text(pl.col(entity), dtype).alias("\0key")], split, contract)
+    # Without an id the row itself is the key. What is no feature today may be one when more rows
+    # are there, so roles do not matter; private values do, as they depend on a key.
+    names = [column.name for column in contract.columns if not column.private]
+    return _by_hash([pl.col(name) for name in names], split, contract)
 
 
-def _key(contract: Contract, split: Split) -> list[str]:
+def entity_of(contract: Contract, split: Split) -> str | None:
+    """Returns the column whose equal values stay in one part; None if each row is by itself."""
     if split.method == "group":
         # A group may be the id, whose role it then has.
-        return [split.group] if split.group else contract.named(Role.GROUP)
-    # Without an id the row itself is the key: its canonical typed values, in the names' order.
-    # What is no feature today may be one when more rows are there, so roles do not matter; private
-    # values do, as they depend on a key.
-    return contract.named(Role.ID) or sorted(c.name for c in contract.columns if not c.private)
+        return split.group or contract.named(Role.GROUP)[0]
+    ids = contract.named(Role.ID)
+    return ids[0] if ids and split.method == "random" else None
 
 
-def _texts(rows: pl.LazyFrame, contract: Contract, names: list[str]) -> list[pl.Expr]:
-    """Canonical texts: a class by its label, as its index moves when another class turns up."""
-    schema = rows.collect_schema()
-    texts = [canonical_text(pl.col(name), schema[name]) for name in names]
-    if contract.classes is not None and contract.target in names:
-        labels = {str(index): str(label) for index, label in enumerate(contract.classes)}
-        position = names.index(contract.target)
-        texts[position] = texts[position].replace_strict(labels, return_dtype=pl.String)
-    return [text.fill_null("\0") for text in texts]
+def _by_hash(key: Sequence[pl.Expr], split: Split, contract: Contract) -> pl.Expr:
+    held = split.test + split.validation
+    # A class counts by its label: its index moves when another class turns up.
+    labels = {index: str(label) for index, label in enumerate(contract.classes or ())}
+
+    def parts(given: Sequence[pl.Series]) -> pl.Series:
+        # Here and not as an expression, which would gather all rows (measured with Polars 2.1).
+        columns = [
+            column.replace_strict(labels, return_dtype=pl.String)
+            if labels and column.name == contract.target
+            else column
+            for column in given
+        ]
+        share = shares(hash_rows(columns, split.seed))
+        return pl.Series((share < held).astype(np.uint8) + (share < split.test).astype(np.uint8))
+
+    return pl.map_batches(key, parts, return_dtype=pl.UInt8(), is_elementwise=True)
 
 
-def _by_hash(texts: list[pl.Expr], split: Split) -> pl.Expr:
-    key = pl.concat_str(texts, separator=_SEPARATOR)
-    share = key.map_batches(
-        lambda keys: uniform(keys, split.seed), return_dtype=pl.Float64, is_elementwise=True
-    )
-    return (
-        pl.when(share < split.test)
-        .then(pl.lit(TEST))
-        .when(share < split.test + split.validation)
-        .then(pl.lit(VALIDATION))
-        .otherwise(pl.lit(TRAIN))
-    )
-
-
-def uniform(keys: pl.Series, seed: int) -> pl.Series:
-    """Maps texts to numbers that are stable across runs, machines and library versions.
-
-    SipHash-2-4 keyed by the seed, as pandas computes it for text (`pandas.util.hash_array`).
-
-    Args:
-        keys: n texts.
-        seed: chooses one of 10^16 independent mappings.
-
-    Returns:
-        n float64 in [0, 1), uniform over distinct texts.
-    """
-    texts = keys.to_numpy().astype(object)
-    hashed = pd.util.hash_array(texts, hash_key=f"{seed % 10**16:016d}", categorize=False)
-    return pl.Series((hashed >> np.uint64(11)).astype(np.float64) / 2**53)
-
-
-def _by_time(rows: pl.LazyFrame, timestamp: str, split: Split) -> pl.Expr:
-    """Cuts by the rows' own times: rows of one moment are never on two sides."""
-    column = pl.col(timestamp)
-    if rows.collect_schema()[timestamp].is_temporal():
+def _by_time(rows: pl.LazyFrame, name: str, cuts: Cuts) -> pl.Expr:
+    """A row of the cut's own moment is on the older side; one without a moment trains."""
+    column = pl.col(name)
+    if rows.collect_schema()[name].is_temporal():
         column = column.dt.epoch("us")
-    cuts = rows.select(
-        column.quantile(1 - split.test, "nearest").alias("test"),
-        column.quantile(1 - split.test - split.validation, "nearest").alias("validation"),
-    ).collect(engine="streaming")
-    test, validation = cuts["test"].item(), cuts["validation"].item()
-    if test is None or test == validation:
-        msg = (
-            f"timestamp {timestamp!r} has too few different moments to split by time: expected "
-            "several in each part; use split.method random"
-        )
-        raise DataError(msg)
-    return (
-        pl.when(column > test)
-        .then(pl.lit(TEST))
-        .when(column > validation)
-        .then(pl.lit(VALIDATION))
-        .otherwise(pl.lit(TRAIN))
-    )
+    later = (column > cuts.validation).cast(pl.UInt8) + (column > cuts.test).cast(pl.UInt8)
+    return later.fill_null(0).cast(pl.UInt8)

@@ -54,6 +54,10 @@ def first_use(address: str) -> Iterator[None]:
     import fcntl
 
     path = database_file(address)
+    if path.exists() and not os.access(path.parent, os.W_OK):
+        # Whoever may only read makes no tables, and could make no lock.
+        yield
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

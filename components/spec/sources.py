@@ -6,6 +6,7 @@ A source is checked and made absolute here without being opened; the ingest stag
 import glob
 import os.path
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -37,6 +38,8 @@ def check_source(source: str) -> str:
     scheme, is_uri = _scheme(source)
     if not is_uri:
         return source
+    if scheme == "http":
+        return _check_loopback(source)
     if scheme not in SCHEMES:
         expected = f"a path, or a URI whose scheme is {one_of(SCHEMES)}"
         raise refusal(expected, did_you_mean(scheme, SCHEMES))
@@ -90,6 +93,20 @@ def _check_dataset(source: str) -> str:
     return source
 
 
+def _check_loopback(source: str) -> str:
+    """Plain HTTP shows rows to whoever is on the way, so nobody may be on it."""
+    _check_place(source, "http")
+    host = urlsplit(source).hostname or ""
+    try:
+        is_here = ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost"
+    if not is_here:
+        expected = "https://, since http:// is open to all on its way, or http:// and this machine"
+        raise refusal(expected, "did you mean 'https'?")
+    return source
+
+
 def _check_place(source: str, scheme: str) -> None:
     try:
         parts = urlsplit(source)
@@ -104,6 +121,10 @@ def _check_place(source: str, scheme: str) -> None:
     if scheme == "file" and not _file_path(source).startswith("/"):
         expected = "file:/// and an absolute path"
         raise refusal(expected, "write a relative path without 'file:'")
+    is_web = scheme in {"https", "http"}
     if scheme != "file" and (not parts.netloc or parts.path in {"", "/"}):
-        expected = f"{scheme}:// and a {'host' if scheme == 'https' else 'bucket'}, then a path"
+        expected = f"{scheme}:// and a {'host' if is_web else 'bucket'}, then a path"
         raise refusal(expected)
+    if is_web and glob.has_magic(parts.path):
+        expected = f"{scheme}:// and one file, since a web server lists none"
+        raise refusal(expected, "name every file, or percent-encode *, ? and [")

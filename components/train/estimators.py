@@ -68,7 +68,15 @@ def suggest(candidate: str, trial: Trial) -> Params:
     }
 
 
-def estimator(candidate: str, params: Params, target: Target, *, seed: int, threads: int) -> Any:
+def estimator(
+    candidate: str,
+    params: Params,
+    target: Target,
+    *,
+    seed: int,
+    threads: int,
+    balanced: bool = False,
+) -> Any:
     """Builds an unfitted estimator.
 
     Args:
@@ -78,15 +86,21 @@ def estimator(candidate: str, params: Params, target: Target, *, seed: int, thre
             or regressor, and whether boosting can spare rows for stopping early.
         seed: fixes every random choice.
         threads: how many a forest may use; the others keep to the process's own limit.
+        balanced: whether every class weighs the same in the fit, and in what stops boosting; a
+            regressor knows no classes and takes no notice.
 
     Returns:
         A scikit-learn estimator.
     """
+    is_class = np.issubdtype(target.dtype, np.integer)
+    if balanced and is_class:
+        # n / (classes * rows of the class), after King and Zeng, Logistic Regression in Rare
+        # Events Data (2001), as scikit-learn computes it.
+        params = {**params, "class_weight": "balanced"}
     if candidate == "logistic":
         return LogisticRegression(max_iter=2000, random_state=seed, **params)
     if candidate == "linear":
         return Ridge(random_state=seed, **params)
-    is_class = np.issubdtype(target.dtype, np.integer)
     kind: Callable[..., Any]
     if candidate == "random_forest":
         kind = RandomForestClassifier if is_class else RandomForestRegressor

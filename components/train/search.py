@@ -52,8 +52,11 @@ def search(
         scale=candidate in ("logistic", "linear"),
         # Boosting learns which way a missing number goes; the others need a number.
         impute=candidate != "hist_gradient_boosting",
+        clips=_clips(spec, examples),
+        encode_above=spec.features.target_encode_above,
+        seed=spec.search.seed,
     )
-    rows = features.fit_transform(frame(examples.numbers, examples.strings))
+    rows = features.fit_transform(frame(examples.numbers, examples.strings), examples.target)
     held = features.transform(frame(validation.numbers, validation.strings))
     metric, best = spec.search.metric, _Best()
     larger = metric in GREATER_IS_BETTER
@@ -61,7 +64,12 @@ def search(
     def objective(trial: Trial) -> float:
         params = suggest(candidate, trial)
         model = estimator(
-            candidate, params, examples.target, seed=spec.search.seed, threads=threads
+            candidate,
+            params,
+            examples.target,
+            seed=spec.search.seed,
+            threads=threads,
+            balanced=spec.features.class_weight == "balanced",
         )
         model.fit(rows, examples.target)
         settle(model)
@@ -84,6 +92,13 @@ def search(
         trained_at=_now(),
     )
     return Pipeline([("features", features), ("model", best.model)]), record
+
+
+def _clips(spec: Spec, examples: Examples) -> list[tuple[float, float] | None]:
+    """The quantiles asked for each number; dates are not clipped, and come after all numbers."""
+    columns = (spec.columns.get(name) for name in examples.schema.signature.numbers)
+    asked = ((column.clip if column else None) or spec.features.clip for column in columns)
+    return [(quantiles[0], quantiles[1]) if quantiles else None for quantiles in asked]
 
 
 def _optimize(objective: Any, candidate: str, spec: Spec, *, larger: bool) -> int:
@@ -125,7 +140,7 @@ class _Best:
 
 def _require_float32(examples: Examples) -> None:
     """Refuses what a model served in float32 cannot hold; scikit-learn would not say where."""
-    names = examples.schema.signature.numbers
+    names = examples.schema.signature.number_columns
     wrong = {
         name: int(np.isinf(examples.numbers[:, i]).sum())
         for i, name in enumerate(names)

@@ -6,7 +6,10 @@ import polars as pl
 
 from components.contract import ColumnContract, ColumnType, Role, has_text
 from components.spec import Column
-from components.validate.profile import NUMBER_MISSING, Profile
+from components.truth import truth
+from components.validate.date_formats import CLIENT_FORMATS
+from components.validate.profile import Profile
+from components.validate.reading import NUMBER_MISSING
 
 if TYPE_CHECKING:
     from components.spec import Spec
@@ -37,22 +40,43 @@ def _infer(name: str, seen: Profile, declared: Column | None, spec: "Spec") -> C
     role, reason = _role(name, kind, seen, spec)
     # What ingest hashed or masked is no longer any value that the spec speaks of.
     said = declared if declared and not private else Column()
-    missing = tuple(said.missing) or (NUMBER_MISSING if kind is ColumnType.NUMBER else ())
+    is_number = kind is ColumnType.NUMBER
     return ColumnContract(
         name=name,
         type=kind,
         role=role,
         reason=reason,
         nullable=declared is None or declared.nullable is not False,
-        missing=missing,
+        missing=_missing(said, kind, name == spec.target),
         minimum=said.min,
         maximum=said.max,
         values=_values(said, kind, seen),
         unique=bool(declared and declared.unique),
         protected=bool(declared and declared.protected),
         private=private,
+        formats=_formats(kind, seen),
+        decimal=seen.reading.decimal if is_number else ".",
+        thousands=seen.reading.thousands if is_number else "",
+        clip=_clip(said, spec) if is_number and role is Role.FEATURE else None,
         inferred=said.type is None,
     )
+
+
+def _missing(said: Column, kind: ColumnType, is_target: bool) -> tuple[str, ...]:
+    """The words for "no value": those declared, else what no value of the type could be."""
+    usual = kind is not ColumnType.CATEGORY and (not is_target or kind is ColumnType.NUMBER)
+    return tuple(said.missing) or (NUMBER_MISSING if usual else ())
+
+
+def _formats(kind: ColumnType, seen: Profile) -> tuple[str, ...]:
+    if kind is not ColumnType.DATE:
+        return ()
+    return CLIENT_FORMATS if seen.temporal else seen.formats
+
+
+def _clip(said: Column, spec: "Spec") -> tuple[float, float] | None:
+    quantiles = spec.features.clip if said.clip is None else said.clip
+    return (quantiles[0], quantiles[1]) if quantiles else None
 
 
 def _values(said: Column, kind: ColumnType, seen: Profile) -> tuple[str, ...] | None:
@@ -60,7 +84,9 @@ def _values(said: Column, kind: ColumnType, seen: Profile) -> tuple[str, ...] | 
     if said.values is None:
         return None
     texts = tuple(scalar_text(value, whole=seen.dtype != pl.String) for value in said.values)
-    return tuple(text.lower() for text in texts) if kind is ColumnType.BOOLEAN else texts
+    if kind is not ColumnType.BOOLEAN:
+        return texts
+    return tuple(dict.fromkeys(truth(text) or text.lower() for text in texts))
 
 
 def scalar_text(value: bool | float | str, *, whole: bool = True) -> str:
@@ -83,19 +109,33 @@ def _type(name: str, seen: Profile, declared: Column | None, spec: "Spec") -> Co
     if name in (spec.id, spec.split.group):
         # As numbers, two long ids could become one.
         return ColumnType.CATEGORY
-    if name == spec.target and spec.task == "regression":
-        return ColumnType.NUMBER
+    if name == spec.target:
+        return _target_type(seen, spec)
     if name == spec.timestamp:
         return ColumnType.NUMBER if seen.numeric else ColumnType.DATE
+    if declared and declared.formats:
+        return ColumnType.DATE
     if declared and declared.values:
         return ColumnType.BOOLEAN if seen.boolean else ColumnType.CATEGORY
-    if declared and (declared.min is not None or declared.max is not None):
+    if declared and _speaks_of_numbers(declared):
         return ColumnType.NUMBER
-    if seen.dtype in (pl.Date, pl.Datetime) or seen.date_format:
+    if seen.is_date:
         return ColumnType.DATE
     if seen.boolean:
         return ColumnType.BOOLEAN
     return ColumnType.NUMBER if seen.numeric else ColumnType.CATEGORY
+
+
+def _target_type(seen: Profile, spec: "Spec") -> ColumnType:
+    """The type of classes is only told; they keep the source's own, and so do their names."""
+    if spec.task == "regression" or seen.numeric:
+        return ColumnType.NUMBER
+    return ColumnType.BOOLEAN if seen.dtype == pl.Boolean else ColumnType.CATEGORY
+
+
+def _speaks_of_numbers(declared: Column) -> bool:
+    said = (declared.min, declared.max, declared.decimal, declared.thousands, declared.clip)
+    return any(value is not None for value in said)
 
 
 def _role(name: str, kind: ColumnType, seen: Profile, spec: "Spec") -> tuple[Role, str]:
@@ -114,8 +154,6 @@ def _role(name: str, kind: ColumnType, seen: Profile, spec: "Spec") -> tuple[Rol
         return Role.IGNORED, "it has no name"
     if not has_text(seen.dtype):
         return Role.IGNORED, f"it holds {seen.dtype}, expected single values"
-    if kind is ColumnType.DATE:
-        return Role.IGNORED, "a date, which is no feature"
     if seen.missing == seen.rows:
         return Role.IGNORED, "no row has a value"
     identifying = (

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from components.errors import KubeloopError
 from components.ingest.privacy import KEY_FILE_VARIABLE
 from components.spec import Spec, plan
-from pipelines.local.outcome import build_result
+from pipelines.local.outcome import build_result, unless_crowned
 from pipelines.local.progress import LogReader, Progress
-from pipelines.local.recovery import ensure_served, holder, note, recover, take_back
+from pipelines.local.recovery import ensure_served, holder, is_settled, note, recover, take_back
 from pipelines.local.result import ErrorResult, Result
 from pipelines.local.run import Run
 from pipelines.local.services import running
@@ -60,7 +61,8 @@ def run_spec(
             run = Run(spec, folder, services, progress, state.serving(spec.name))
             note(lock, {"run": folder.name, "before": run.before})
             result = _run_once(run, state, isolated=isolated)
-            note(lock, None)
+            if is_settled(spec.name, run.before, state):
+                note(lock, None)
         finish(run, result)
         return result
 
@@ -69,23 +71,41 @@ def _run_once(run: Run, state: State, *, isolated: bool) -> Result:
     began = time.monotonic()
     try:
         error = _run_graph(run, state, isolated=isolated) or _ask_endpoint(run, state)
+    except KubeloopError as exc:
+        # A service that ended, say: what there is of the run is shown like that of any other.
+        run.progress.fail()
+        error = _stopped(run, exc, str(exc))
     except BaseException as exc:
         said = "interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc)
-        stopped = ErrorResult(stage=run.progress.stage, message=said, type=type(exc).__name__)
-        _conclude(run, state, stopped, seconds=time.monotonic() - began)
+        _conclude(run, state, _stopped(run, exc, said), seconds=time.monotonic() - began)
         raise
     return _conclude(run, state, error, seconds=time.monotonic() - began)
 
 
+def _stopped(run: Run, exc: BaseException, said: str) -> ErrorResult:
+    return ErrorResult(stage=run.progress.stage, message=said, type=type(exc).__name__)
+
+
 def _conclude(run: Run, state: State, error: ErrorResult | None, *, seconds: float) -> Result:
     """Takes back what failed before it was crowned, and writes the result."""
+    error = error or unless_crowned(run.outputs)
     if error is not None:
-        take_back(run.spec.name, run.before, state, run.services)
+        error = _take_back(run, state, error)
     result = build_result(run, state, error, seconds=seconds)
-    if result.error is not None and error is None:
-        take_back(run.spec.name, run.before, state, run.services)
     write_json(run.folder / "result.json", result.document())
     return result
+
+
+def _take_back(run: Run, state: State, error: ErrorResult) -> ErrorResult:
+    """Takes back; returns the run's error, with why that failed where it did."""
+    # The graph is killed with its deploy task, while the server goes on with what that asked for.
+    loading = error.stage == "deploy" and error.type == KeyboardInterrupt.__name__
+    try:
+        take_back(run.spec.name, run.before, state, run.services, loading=loading)
+    except KubeloopError as exc:
+        said = f"{error.message}\nwhat was served before is put back by the next run: {exc}"
+        return error.model_copy(update={"message": said})
+    return error
 
 
 def _run_graph(run: Run, state: State, *, isolated: bool) -> ErrorResult | None:
@@ -193,8 +213,7 @@ def _ask_endpoint(run: Run, state: State) -> ErrorResult | None:
         return None
     manifest = read(Path(serving["path"]))
     run.traffic = send_holdout(manifest, test, run.services.serving, run.services.monitor)
-    run.progress.end("requests", succeeded=not run.traffic.failed)
-    if run.traffic.failed:
-        message = f"{run.traffic.failed} of {run.traffic.sent} requests failed; the first: "
-        return ErrorResult(stage="requests", message=message + run.traffic.first_error)
+    run.progress.end("requests", succeeded=not run.traffic.problem)
+    if run.traffic.problem:
+        return ErrorResult(stage="requests", message=run.traffic.problem)
     return None

@@ -1,5 +1,6 @@
 """Puts a run's result together from what its tasks left behind."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -38,15 +39,9 @@ def build_result(run: Run, state: State, error: ErrorResult | None, *, seconds: 
         The result. Whether the model was refused is read from the evaluation alone.
     """
     outputs, spec = run.outputs, run.spec
-    judged = outputs.path("evaluate", "evaluation")
-    evaluation = Evaluation.read(judged) if judged and outputs.finished("evaluate") else None
-    if error is None and evaluation is None:
-        error = ErrorResult(stage="evaluate", message="the graph ended without an evaluation")
-    if error is None and evaluation and evaluation.decision is Decision.APPROVED:
-        # A branch that was skipped leaves the run successful: only its last task shows that it ran.
-        error = _unless_crowned(outputs)
+    evaluation = _evaluation(outputs)
     status = Status.FAILED if error or evaluation is None else _STATUS[evaluation.decision]
-    champion = _champion(outputs, state, spec.name, status)
+    champion = _champion(run, state, status)
     data = outputs.metadata("ingest", "data")
     traffic = run.traffic
     return Result(
@@ -60,7 +55,7 @@ def build_result(run: Run, state: State, error: ErrorResult | None, *, seconds: 
         metrics=evaluation.metrics if evaluation else {},
         gates=_gates(evaluation),
         champion=champion,
-        bundle=_bundle(outputs, state, spec.name, status),
+        bundle=_bundle(run, state, status),
         report=_named(run.folder / "report.html", outputs.path("validate", "report")),
         card=_named(run.folder / "card.md", outputs.path("package", "card")),
         endpoint=(
@@ -78,33 +73,58 @@ def build_result(run: Run, state: State, error: ErrorResult | None, *, seconds: 
     )
 
 
-def _unless_crowned(outputs: Outputs) -> ErrorResult | None:
-    if outputs.finished("crown"):
+def unless_crowned(outputs: Outputs) -> ErrorResult | None:
+    """Finds out why a graph that ended well left no decision, or an approved model uncrowned.
+
+    A branch that was skipped leaves the graph successful: only its last task shows that it ran.
+    """
+    evaluation = _evaluation(outputs)
+    if evaluation is None:
+        return ErrorResult(stage="evaluate", message="the graph ended without an evaluation")
+    if evaluation.decision is not Decision.APPROVED or outputs.finished("crown"):
         return None
     return ErrorResult(stage="crown", message="the model was approved, but its branch did not run")
 
 
-def _champion(outputs: Outputs, state: State, name: str, status: Status) -> ChampionResult:
-    before = int(outputs.metadata("champion", "current").get("version", 0)) or None
-    serving = state.serving(name)
+def _evaluation(outputs: Outputs) -> Evaluation | None:
+    judged = outputs.path("evaluate", "evaluation")
+    return Evaluation.read(judged) if judged and outputs.finished("evaluate") else None
+
+
+def _champion(run: Run, state: State, status: Status) -> ChampionResult:
+    serving = state.serving(run.spec.name)
     served = int(serving["version"]) if serving else None
+    before = _version_before(run)
     if status is Status.KEPT:
         outcome = "kept"
     elif served is None:
         outcome = "none"
-    elif served == before:
+    elif served == before or serving == run.before:
         outcome = "stays"
     else:
         outcome = "replaced" if before else "crowned first"
     return ChampionResult(version=before, outcome=outcome, served=served)
 
 
-def _bundle(outputs: Outputs, state: State, name: str, status: Status) -> str | None:
-    """The bundle that this run made; where it kept the champion, the champion's."""
-    serving = state.serving(name)
-    if status is Status.KEPT and serving:
-        return str(serving["path"])
-    return _text(outputs.path("package", "bundle"))
+def _version_before(run: Run) -> int | None:
+    """The champion when the run began; what was served then, if it ended before it asked."""
+    if run.outputs.finished("champion"):
+        return int(run.outputs.metadata("champion", "current").get("version", 0)) or None
+    return int(run.before["version"]) if run.before else None
+
+
+def _bundle(run: Run, state: State, status: Status) -> str | None:
+    """Links the bundle that this run made; where it kept the champion, the champion's."""
+    serving = state.serving(run.spec.name)
+    bundle = run.outputs.path("package", "bundle")
+    if serving and status is Status.KEPT:
+        bundle = Path(serving["path"])
+    if bundle is None:
+        return None
+    link = run.folder / "bundle"
+    # Relative, so that a state folder may be moved.
+    link.symlink_to(os.path.relpath(bundle, run.folder))
+    return str(link)
 
 
 def _gates(evaluation: Evaluation | None) -> list[GateResult]:
@@ -132,7 +152,3 @@ def _named(copy: Path, artifact: Path | None) -> str | None:
         return None
     shutil.copyfile(artifact, copy)
     return str(copy)
-
-
-def _text(path: Path | None) -> str | None:
-    return str(path) if path else None

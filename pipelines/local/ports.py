@@ -1,6 +1,7 @@
 """Which ports the local services listen on: the asked ones, the usual ones, or free ones."""
 
 import socket
+from collections import Counter
 
 from components.errors import SpecError
 
@@ -18,8 +19,12 @@ def choose_ports(asked: dict[str, int]) -> dict[str, int]:
         What was asked for, else the default where it is free, else any free one.
 
     Raises:
-        SpecError: a port that was asked for is taken.
+        SpecError: a port that was asked for is taken, or was asked for twice.
     """
+    if twice := [port for port, count in Counter(asked.values()).items() if count > 1]:
+        services = " and ".join(name for name, port in asked.items() if port == twice[0])
+        msg = f"port {twice[0]} is asked for by {services}: each service needs one of its own"
+        raise SpecError(msg)
     chosen: dict[str, int] = {}
     for name, default in DEFAULT_PORTS.items():
         if name in asked:
@@ -27,10 +32,10 @@ def choose_ports(asked: dict[str, int]) -> dict[str, int]:
                 msg = f"port {asked[name]} is already taken: leave it out to use a free one"
                 raise SpecError(msg)
             chosen[name] = asked[name]
-        elif default not in chosen.values() and is_free(default):
+        elif default not in (*asked.values(), *chosen.values()) and is_free(default):
             chosen[name] = default
         else:
-            chosen[name] = _free_port()
+            chosen[name] = _free_port({*asked.values(), *chosen.values()})
     return chosen
 
 
@@ -45,7 +50,11 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def _free_port(given: set[int]) -> int:
+    """Finds a free port that is not given to another service already."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port not in given:
+            return port

@@ -143,6 +143,12 @@ class Progress:
         for stage in self.stages:
             self._close(stage, succeeded=True)
 
+    def fail(self) -> None:
+        """The stage that began last failed, if it is still open."""
+        self.failed_stage = self.failed_stage or self.stage
+        if self.stage in self.stages:
+            self._close(self.stage, succeeded=False)
+
     def _close(self, stage: str, *, succeeded: bool) -> None:
         seen = self.stages[stage]
         if seen.ended is None:

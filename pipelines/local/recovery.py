@@ -1,7 +1,8 @@
 """Puts back what was served before a run that ended early; by itself, or by the next run.
 
-A run writes into its model's lock what was served when it began, and takes that out again at its
-end. A lock that still holds a note belongs to a run that was killed.
+Whoever is about to change what is served, a run or a rollback, writes into the model's lock what
+was served before, and takes that out again at the end. A lock that still holds a note belongs to
+somebody who was stopped or killed.
 """
 
 import json
@@ -9,11 +10,10 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from components.deploy import model_server
-from components.deploy.rollout import roll_out
+from components.deploy.rollout import Served, restore, roll_out
 from components.spec import Spec
 from pipelines.local.services import Services
-from pipelines.local.state import State
+from pipelines.local.state import State, check_served, damaged
 
 
 def note(lock: IO[str], document: dict[str, Any] | None) -> None:
@@ -27,33 +27,65 @@ def note(lock: IO[str], document: dict[str, Any] | None) -> None:
 
 def holder(note: str) -> str:
     """Reads from the lock's note which run holds it; a run that has just begun has none yet."""
-    return str(json.loads(note)["run"]) if note else ""
+    found = _read(note)
+    return str(found.get("run", "")) if isinstance(found, dict) else ""
 
 
 def recover(name: str, lock: IO[str], state: State, services: Services) -> None:
-    """Takes back what a killed run had loaded and not crowned."""
+    """Takes back what a killed run had loaded and not crowned.
+
+    Raises:
+        StateError: the note is damaged; names its file.
+    """
     lock.seek(0)
-    text = lock.read()
-    if not text:
+    found = _read(lock.read())
+    if found is None:
         return
-    take_back(name, json.loads(text)["before"], state, services)
+    path = Path(lock.name)
+    if not isinstance(found, dict) or "before" not in found:
+        raise damaged(path, 'expected {"run": …, "before": …}')
+    before = None if found["before"] is None else check_served(found["before"], path)
+    take_back(name, before, state, services)
 
 
-def take_back(name: str, before: dict[str, Any] | None, state: State, services: Services) -> None:
-    """Puts back what was served before, unless what is served now was crowned."""
-    now = state.serving(name)
-    if now == before:
-        return
-    from components.register.registry import Registry
+def take_back(
+    name: str,
+    before: dict[str, Any] | None,
+    state: State,
+    services: Services,
+    *,
+    loading: bool = False,
+) -> None:
+    """Puts back what was served before, unless what is served now was crowned.
 
-    champion = Registry(state.registry).champion(name)
-    if now and champion and champion.number == now["version"]:
+    Args:
+        name: the model.
+        before: what was served; None for nothing.
+        state: says what is served now, and holds the registry.
+        services: the model server is asked to load or unload.
+        loading: whether the server may still be at a load that nobody waits for any more. It loads
+            one after the other, so that one more load has the last word.
+
+    Raises:
+        DeployError: the version before cannot be put back.
+        StateError: the model server does not answer.
+    """
+    if is_settled(name, before, state) and not (loading and state.serving(name) == before):
         return
     services.await_ready(state.logs)
-    if before is None:
-        model_server.unload(services.serving, name)
-    else:
-        model_server.load(services.serving, name, Path(before["path"]), before["version"])
+    if before is not None:
+        restore(services.serving, name, Served(before["version"], Path(before["path"])))
+    elif state.serving(name) is not None:
+        restore(services.serving, name, None)
+
+
+def is_settled(name: str, before: dict[str, Any] | None, state: State) -> bool:
+    """Whether nothing is to be taken back: what is served was served before, or was crowned."""
+    now = state.serving(name)
+    if now == before:
+        return True
+    champion = _champion(name, state)
+    return bool(now and champion and champion.number == now["version"])
 
 
 def ensure_served(spec: Spec, state: State, services: Services) -> None:
@@ -62,12 +94,22 @@ def ensure_served(spec: Spec, state: State, services: Services) -> None:
     Raises:
         DeployError: the champion does not prove itself any more.
     """
+    champion, now = _champion(spec.name, state), state.serving(spec.name)
+    if champion is None or (now is not None and now["version"] == champion.number):
+        return
+    bundle, number = Path(champion.bundle), champion.number
+    roll_out(spec, bundle, number, services.serving, services.monitor)
+
+
+def _champion(name: str, state: State) -> Any:
     from components.register.registry import Registry
 
-    now = state.serving(spec.name)
-    if now is not None:
-        return
-    champion = Registry(state.registry).champion(spec.name)
-    if champion is not None:
-        bundle, number = Path(champion.bundle), champion.number
-        roll_out(spec, bundle, number, services.serving, services.monitor)
+    return Registry(state.registry).champion(name)
+
+
+def _read(note: str) -> Any:
+    """Reads a note; None for half a one: who died in writing it had not loaded anything yet."""
+    try:
+        return json.loads(note)
+    except ValueError:
+        return None

@@ -1,11 +1,9 @@
 """The model server and the monitor as local processes: started, shared, stopped.
 
-Several runs may share them: `services.json` records both processes and who uses them, under a
-lock. The last user stops what runs. A process is known by its id and its start time, since ids are
-used again.
+Several runs may share them: `services.json` records both processes and who uses them. The last user
+stops what runs.
 """
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -23,9 +21,9 @@ import psutil
 
 from components.errors import SpecError, StateError
 from pipelines.local.ports import HOST, choose_ports, is_free
-from pipelines.local.state import State, read_json, write_json
+from pipelines.local.record import drop_the_dead, find_process, identity, is_running, open_record
+from pipelines.local.state import State
 
-FORMAT = 1
 _READY_S = 90.0
 _STOP_S = 10.0
 _PORT_TRIES = 3
@@ -52,8 +50,10 @@ class Services:
         deadline = time.monotonic() + _READY_S
         for service, url in checks.items():
             while not _answers(url):
-                if not _is_running(self.pids[service]) or time.monotonic() > deadline:
-                    msg = f"the {service} did not come up: {_last_line(logs / f'{service}.log')}"
+                ended = not is_running(self.pids[service])
+                if ended or time.monotonic() > deadline:
+                    fate = "ended" if ended else f"did not answer in {_READY_S:g} s"
+                    msg = f"the {service} {fate}: {_last_line(logs / f'{service}.log')}"
                     raise StateError(msg)
                 time.sleep(0.1)
 
@@ -72,12 +72,12 @@ def running(state: State, ports: dict[str, int]) -> Iterator[Services]:
     Raises:
         SpecError: a port that was asked for is taken.
     """
-    me = _identity(os.getpid())
+    me = identity(os.getpid())
     try:
         yield _join(state, ports, me)
     finally:
-        with _record(state) as record:
-            _drop_the_dead(record)
+        with open_record(state) as record:
+            drop_the_dead(record)
             record["users"] = [user for user in record["users"] if user != me]
             if not record["users"]:
                 _stop(record)
@@ -85,9 +85,9 @@ def running(state: State, ports: dict[str, int]) -> Iterator[Services]:
 
 def _join(state: State, ports: dict[str, int], me: dict[str, Any]) -> Services:
     """Enters this process as a user of the services, which are started if they do not run."""
-    with _record(state) as record:
-        _drop_the_dead(record)
-        whole = "server" in record and "monitor" in record
+    with open_record(state) as record:
+        drop_the_dead(record)
+        whole = {"server", "monitor", "ports"} <= record.keys()
         wrong = [p for name, p in ports.items() if whole and record["ports"][name] != p]
         if not whole or (wrong and not record["users"]):
             _start(state, record, ports)
@@ -109,7 +109,7 @@ def _start(state: State, record: dict[str, Any], ports: dict[str, int]) -> None:
         chosen = choose_ports(ports)
         record["ports"] = chosen
         for service, command in _commands(state, chosen).items():
-            record[service] = _identity(_spawn(command, state.logs / f"{service}.log"))
+            record[service] = identity(_spawn(command, state.logs / f"{service}.log"))
         if _hold_their_ports(record):
             return
     lines = ", ".join(
@@ -142,7 +142,7 @@ def _hold_their_ports(record: dict[str, Any]) -> bool:
 
 
 def _both_live(record: dict[str, Any]) -> bool:
-    return bool(_process(record["server"]) and _process(record["monitor"]))
+    return bool(find_process(record["server"]) and find_process(record["monitor"]))
 
 
 def _spawn(command: list[str], log: Path) -> int:
@@ -163,8 +163,8 @@ def _spawn(command: list[str], log: Path) -> int:
 def _stop(record: dict[str, Any]) -> None:
     """Stops the services that are recorded and alive, the server first: it sends to the monitor."""
     for service in ("server", "monitor"):
-        identity = record.pop(service, None)
-        process = _process(identity) if identity else None
+        known = record.pop(service, None)
+        process = find_process(known) if known else None
         if process is None:
             continue
         process.send_signal(signal.SIGTERM)
@@ -175,30 +175,6 @@ def _stop(record: dict[str, Any]) -> None:
             process.wait(_STOP_S)
 
 
-@contextmanager
-def _record(state: State) -> Iterator[dict[str, Any]]:
-    """Reads `services.json` under its lock and writes it back."""
-    path = state.root / "services.json"
-    with (state.root / "services.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        empty: dict[str, Any] = {"format": FORMAT, "users": []}
-        record = read_json(path) if path.exists() else empty
-        if record.get("format", 0) > FORMAT:
-            msg = f"{str(path)!r} has format {record['format']}, this version knows up to {FORMAT}"
-            raise StateError(msg)
-        try:
-            yield record
-        finally:
-            write_json(path, record)
-
-
-def _drop_the_dead(record: dict[str, Any]) -> None:
-    record["users"] = [user for user in record["users"] if _process(user)]
-    for service in ("server", "monitor"):
-        if service in record and _process(record[service]) is None:
-            del record[service]
-
-
 def _describe(record: dict[str, Any]) -> Services:
     ports = record["ports"]
     return Services(
@@ -206,29 +182,6 @@ def _describe(record: dict[str, Any]) -> Services:
         monitor=f"http://{HOST}:{ports['monitor']}",
         pids={service: record[service]["pid"] for service in ("server", "monitor")},
     )
-
-
-def _identity(pid: int) -> dict[str, Any]:
-    return {"pid": pid, "started": psutil.Process(pid).create_time()}
-
-
-def _process(identity: dict[str, Any]) -> psutil.Process | None:
-    """Finds the recorded process; None where it ended, also if its id now names another."""
-    try:
-        process = psutil.Process(identity["pid"])
-        same = abs(process.create_time() - identity["started"]) < 1.0
-        alive = same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return None
-    return process if alive else None
-
-
-def _is_running(pid: int) -> bool:
-    """A child that ended stays as a zombie until it is waited for; it runs no more."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _answers(url: str) -> bool:

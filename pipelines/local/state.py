@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from components.errors import StateError
 
 FORMAT = 1
 _KEY_BYTES = 32
+_FORMAT_FILE = "state.json"
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,16 @@ class State:
         return self.root / "privacy.key"
 
     def serving(self, name: str) -> dict[str, Any] | None:
-        """Reads what is served of a model: path and version of its bundle; None for nothing."""
+        """Reads what is served of a model: path and version of its bundle; None for nothing.
+
+        Raises:
+            StateError: the file is damaged.
+        """
+        path = self.root / "serving" / f"{name}.json"
         try:
-            found: dict[str, Any] = read_json(self.root / "serving" / f"{name}.json")
+            return check_served(read_json(path), path)
         except FileNotFoundError:
             return None
-        return found
 
     def new_run(self, name: str) -> Path:
         """Makes a run's folder and links it as the latest.
@@ -115,17 +121,47 @@ def open_state(root: Path) -> State:
     Raises:
         StateError: it is of a newer format, is no folder, or cannot be written.
     """
-    root = root.resolve()
+    state = State(root.resolve())
     try:
-        for folder in (root, root / "runs", root / "serving", root / "logs"):
+        for folder in (state.root, state.runs, state.root / "serving", state.logs):
             folder.mkdir(parents=True, exist_ok=True)
-        _check_format(root)
+        # Folders that are there already are no proof: the disk may be full or read-only.
+        with tempfile.TemporaryFile(dir=state.root) as probe:
+            probe.write(b"\0")
+        if not (state.root / _FORMAT_FILE).exists():
+            write_json(state.root / _FORMAT_FILE, {"format": FORMAT})
+        _check_format(state.root)
+        _ensure_key(state.privacy_key)
     except OSError as exc:
-        msg = f"the state folder {str(root)!r} cannot be used: {exc.strerror}"
+        msg = (
+            f"the state folder {str(state.root)!r} cannot be used: {exc.strerror}; name a folder "
+            "that can be written with --state"
+        )
         raise StateError(msg) from exc
-    state = State(root)
-    _ensure_key(state.privacy_key)
     return state
+
+
+def read_state(root: Path) -> State:
+    """Opens a state folder that is there, and writes nothing into it.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        The state.
+
+    Raises:
+        StateError: there is none, it is of a newer format, or it cannot be read.
+    """
+    try:
+        if not (root / _FORMAT_FILE).exists():
+            msg = f"no state folder at {str(root)!r}: kubeloop run SPEC makes one"
+            raise StateError(msg)
+        _check_format(root.resolve())
+    except OSError as exc:
+        msg = f"the state folder {str(root)!r} cannot be read: {exc.strerror}"
+        raise StateError(msg) from exc
+    return State(root.resolve())
 
 
 def read_json(path: Path) -> Any:
@@ -134,12 +170,30 @@ def read_json(path: Path) -> Any:
     Raises:
         StateError: it is damaged; names the file.
     """
-    text = path.read_text(encoding="utf-8")
     try:
-        return json.loads(text)
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as exc:
-        msg = f"{str(path)!r} is damaged: {exc}. Remove it if nothing else mends it"
-        raise StateError(msg) from exc
+        raise damaged(path, str(exc)) from exc
+
+
+def damaged(path: Path, reason: str) -> StateError:
+    """Says that a file of the state folder is damaged, and what to do about it."""
+    return StateError(f"{str(path)!r} is damaged: {reason}. Remove it if nothing else mends it")
+
+
+def check_served(document: object, path: Path) -> dict[str, Any]:
+    """Checks what was read of a served version: where its bundle lies, and its number.
+
+    Raises:
+        StateError: it is something else; names the file.
+    """
+    if (
+        not isinstance(document, dict)
+        or not isinstance(document.get("path"), str)
+        or not isinstance(document.get("version"), int)
+    ):
+        raise damaged(path, "expected a served version's path and number")
+    return document
 
 
 def write_json(path: Path, document: object) -> None:
@@ -154,10 +208,7 @@ def write_json(path: Path, document: object) -> None:
 
 
 def _check_format(root: Path) -> None:
-    path = root / "state.json"
-    if not path.exists():
-        write_json(path, {"format": FORMAT})
-        return
+    path = root / _FORMAT_FILE
     document = read_json(path)
     stated = document.get("format") if isinstance(document, dict) else None
     if not isinstance(stated, int):

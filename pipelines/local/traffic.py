@@ -7,20 +7,20 @@ import json
 import math
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from components.bundle import Manifest
+from components.errors import DeployError
 from components.examples import Examples, client_rows, read_examples
+from pipelines.local.counters import Counters
 
 # A hold-out of any size goes through in this many requests, of one row each while they suffice.
 _MOST_REQUESTS = 500
 _TIMEOUT_S = 30.0
-# The server hands events on in batches, and the monitor commits in groups.
-_SETTLE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,27 @@ class Traffic:
     Attributes:
         sent: requests.
         failed: requests without a 200, or whose answer was not one prediction a row.
-        first_error: what the first failed one said; empty for none.
-        rows: hold-out rows that were answered.
-        labelled: rows whose ground truth the monitor joined.
-        served: figures read from both `/metrics`.
+        problem: why the loop is not closed: requests failed, the monitor took no truth, or the
+            services' metrics do not tell of all that was sent; empty where it is.
+        served: by how much the figures on both `/metrics` grew.
         example: one request body, for the `curl` line.
     """
 
     sent: int
     failed: int
-    first_error: str
-    rows: int
-    labelled: int
+    problem: str
     served: dict[str, float]
     example: str
+
+
+@dataclass
+class _Asked:
+    """Requests so far, and the truth of the rows that were answered."""
+
+    sent: int = 0
+    failed: int = 0
+    first_error: str = ""
+    truth: list[dict[str, Any]] = field(default_factory=list)
 
 
 def send_holdout(manifest: Manifest, test: Path, serving: str, monitor: str) -> Traffic:
@@ -59,36 +66,28 @@ def send_holdout(manifest: Manifest, test: Path, serving: str, monitor: str) -> 
         What the client saw.
     """
     examples = read_examples(test)
-    rows = list(_rows(examples, manifest))
-    truth = _truth(examples)
-    batch = max(1, math.ceil(len(rows) / _MOST_REQUESTS))
-    failed, first_error, answered = 0, "", 0
-    feedback: list[dict[str, Any]] = []
-    server = _Connection(serving)
-    starts = range(0, len(rows), batch)
-    for start in starts:
-        chunk = rows[start : start + batch]
-        request = str(uuid.uuid4())
-        path = f"/v1/models/{manifest.name}:predict"
-        status, answer = server.post(path, {"instances": chunk}, {"Ce-Id": request})
-        predictions = answer.get("predictions") if isinstance(answer, dict) else None
-        if status != 200 or not isinstance(predictions, list) or len(predictions) != len(chunk):
-            failed += 1
-            first_error = first_error or f"{status}: {_error_text(answer)}"
-            continue
-        answered += len(chunk)
-        feedback += [
-            {"id": f"{request}:{index}", "label": truth[start + index]}
-            for index in range(len(chunk))
+    rows = _rows(examples, manifest)
+    counters = Counters(serving, monitor, manifest.name)
+    asked, grown, problems = _Asked(), dict[str, float](), []
+    try:
+        before = counters.settle()
+        _ask(_Connection(serving), manifest.name, rows, _truth(examples), asked)
+        _send_truth(_Connection(monitor), asked.truth)
+        answered = asked.sent - asked.failed
+        expected = {"requests": answered, "events": answered, "labelled": len(asked.truth)}
+        grown = counters.await_growth(before, expected)
+        problems = [
+            f"the services counted {grown[name]:g} of {least} {name}"
+            for name, least in expected.items()
+            if grown[name] < least
         ]
-    labelled = _send_truth(_Connection(monitor), feedback)
-    served = {
-        "requests": _metric(serving, "kubeloop_requests_total", manifest.name),
-        "events": _metric(monitor, "kubeloop_monitor_events_total", manifest.name),
-        "labelled": _metric(monitor, "kubeloop_monitor_labelled_total", manifest.name),
-    }
+    except DeployError as exc:
+        problems = [str(exc)]
+    if asked.failed:
+        failed = f"{asked.failed} of {asked.sent} requests failed"
+        problems.insert(0, f"{failed}; the first: {asked.first_error}")
     example = json.dumps({"instances": rows[:1]})
-    return Traffic(len(starts), failed, first_error, answered, labelled, served, example)
+    return Traffic(asked.sent, asked.failed, "; ".join(problems), grown, example)
 
 
 def _rows(examples: Examples, manifest: Manifest) -> list[dict[str, float | str | None]]:
@@ -103,16 +102,42 @@ def _truth(examples: Examples) -> list[Any]:
     return values if classes is None else [classes[index] for index in values]
 
 
-def _send_truth(monitor: "_Connection", feedback: list[dict[str, Any]]) -> int:
-    """Posts the truth and returns how many rows were joined; late events join by themselves."""
+def _ask(
+    server: "_Connection", name: str, rows: list[Any], truth: list[Any], asked: _Asked
+) -> None:
+    """Posts the rows and notes what came of it."""
+    batch = max(1, math.ceil(len(rows) / _MOST_REQUESTS))
+    for start in range(0, len(rows), batch):
+        chunk = rows[start : start + batch]
+        request = str(uuid.uuid4())
+        path = f"/v1/models/{name}:predict"
+        status, answer = server.post(path, {"instances": chunk}, {"Ce-Id": request})
+        asked.sent += 1
+        predictions = answer.get("predictions") if isinstance(answer, dict) else None
+        if status != 200 or not isinstance(predictions, list) or len(predictions) != len(chunk):
+            asked.failed += 1
+            asked.first_error = asked.first_error or f"{status}: {_error_text(answer)}"
+            continue
+        asked.truth += [
+            {"id": f"{request}:{index}", "label": truth[start + index]}
+            for index in range(len(chunk))
+        ]
+
+
+def _send_truth(monitor: "_Connection", truth: list[dict[str, Any]]) -> None:
+    """Posts the truth; the monitor joins what comes before its event once that is there.
+
+    Raises:
+        DeployError: the monitor did not take it.
+    """
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    joined = 0
-    for start in range(0, len(feedback), 1000):
-        chunk = [{**entry, "time": now} for entry in feedback[start : start + 1000]]
+    for start in range(0, len(truth), 1000):
+        chunk = [{**entry, "time": now} for entry in truth[start : start + 1000]]
         status, answer = monitor.post("/v1/feedback", chunk, {})
-        if status == 200 and isinstance(answer, dict):
-            joined += int(answer.get("accepted", 0))
-    return joined
+        if status != 200:
+            said = f"{status}: {_error_text(answer)}"
+            msg = f"the monitor did not take the truth of {len(chunk)} rows: {said}"
+            raise DeployError(msg)
 
 
 class _Connection:
@@ -134,33 +159,6 @@ class _Connection:
         except (OSError, HTTPException, ValueError) as exc:
             self._connection.close()
             return 0, {"error": str(exc) or type(exc).__name__}
-
-    def get(self, path: str) -> str:
-        """Gets a text; empty where there is no answer."""
-        try:
-            self._connection.request("GET", path)
-            return self._connection.getresponse().read().decode("utf-8", errors="replace")
-        except (OSError, HTTPException):
-            self._connection.close()
-            return ""
-
-
-def _metric(address: str, metric: str, name: str) -> float:
-    """Sums a counter's series of one model, once it holds still: events arrive late."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    connection, before = _Connection(address), -1.0
-    deadline = time.monotonic() + _SETTLE_S
-    while True:
-        total = 0.0
-        for family in text_string_to_metric_families(connection.get("/metrics")):
-            for sample in family.samples:
-                if sample.name == metric and sample.labels.get("model_name") == name:
-                    total += sample.value
-        if (total == before and total > 0) or time.monotonic() > deadline:
-            return total
-        before = total
-        time.sleep(0.25)
 
 
 def _error_text(answer: Any) -> str:

@@ -12,7 +12,7 @@ from components.spec import load
 from tests.pipelines.laptop import SPEC, Laptop
 
 COMMANDS = ["run", "init", "check", "schema", "compile", "serve", "monitor", "status", "rollback"]
-COMMANDS += ["clean"]
+COMMANDS += ["clean", "contract"]
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -40,6 +40,18 @@ def test_without_arguments_shows_the_commands(laptop: Laptop) -> None:
         (("run",), "Missing argument 'SPEC'"),
         (("run", "gone.yaml"), "the spec 'gone.yaml' does not exist"),
         (("run", "spec.yaml", "--port", "many"), "Invalid value for '--port'"),
+        (("run", "spec.yaml", "--grpc-port", "99999"), "Invalid value for '--grpc-port'"),
+        (("run", "spec.yaml", "--monitor-port", "-1"), "Invalid value for '--monitor-port'"),
+        (("serve", "bundle", "--port", "99999"), "Invalid value for '--port'"),
+        (("monitor", "--port", "-1"), "Invalid value for '--port'"),
+        (("compile", "-o", "gone/t.yaml"), "cannot write 'gone/t.yaml': there is no folder 'gone'"),
+        (("compile", "-o", "rows.csv/t.yaml"), "'rows.csv' is no folder; name another file"),
+        (("compile", "-o", "."), "cannot write '.': it is a folder; name another file"),
+        (("compile", "-o", "/proc/t.yaml"), "cannot write '/proc/t.yaml': "),
+        (
+            ("init", "rows.csv", "--target", "returned", "-o", "gone/s.yaml"),
+            "cannot write 'gone/s.yaml': there is no folder 'gone'; name another file",
+        ),
         (("run", "spec.yaml", "--set", "search.trails=3"), "did you mean 'trials'?"),
         (("check", "spec.yaml", "--set", "candidates=[logistik]"), "did you mean 'logistic'?"),
         (("init", "rows.csv", "--target", "left"), "target 'left' is no column of 'rows.csv'"),

@@ -1,9 +1,13 @@
 """Runs that are disturbed: interrupted, killed, in each other's way. The served model stays."""
 
 import json
+import os
+import re
 import signal
 import socket
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +21,17 @@ def first_version(laptop: Laptop) -> None:
     assert (laptop.served() or {})["version"] == 1
 
 
-@pytest.mark.parametrize("stage", ["train", "crown"])
-def test_run_interrupted_leaves_no_process_and_the_served_model(laptop: Laptop, stage: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "number"),
+    [("train", signal.SIGINT), ("crown", signal.SIGINT), ("crown", signal.SIGHUP)],
+)
+def test_run_interrupted_leaves_no_process_and_the_served_model(
+    laptop: Laptop, stage: str, number: signal.Signals
+) -> None:
     before = laptop.served()
     process = laptop.start("run", "spec.yaml", "--set", "search.seed=11")
     process_says(process, f"· {stage}")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in err
@@ -46,6 +55,84 @@ def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> No
     assert done.returncode == 0, done.stderr
     assert laptop.result()["status"] == "kept"
     assert laptop.served() == before
+    assert laptop.processes() == []
+
+
+def start_rollback(laptop: Laptop) -> "subprocess.Popen[str]":
+    """Starts one to a version that an interrupted run left, and waits until that is loaded."""
+    process = laptop.start("rollback", "visits", "--to", "2")
+    deadline = time.monotonic() + 240
+    while (laptop.served() or {})["version"] != 2:
+        assert time.monotonic() < deadline, process.communicate()
+        assert process.poll() is None, process.communicate()
+    return process
+
+
+def test_rollback_interrupted_leaves_the_served_model(laptop: Laptop) -> None:
+    before = laptop.served()
+    process = start_rollback(laptop)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert laptop.served() == before
+    assert re.search(r"^1 +champion, served", laptop.run("status").stdout, re.MULTILINE)
+    assert laptop.processes() == []
+
+
+def test_rollback_killed_is_taken_back_by_the_next_rollback(laptop: Laptop) -> None:
+    before = laptop.served()
+    process = start_rollback(laptop)
+    process.kill()
+    process.communicate(timeout=60)
+    assert laptop.served() != before
+    done = laptop.run("rollback", "visits", "--to", "1")
+    assert done.returncode == 0, done.stderr
+    assert f"replacing version {(before or {})['version']}" in done.stdout
+    assert laptop.served() == before
+    assert laptop.processes() == []
+
+
+def test_kept_run_brings_the_champion_into_service_where_another_version_is(
+    laptop: Laptop,
+) -> None:
+    before = laptop.served()
+    start_rollback(laptop).kill()
+    (laptop.state / "locks" / "visits.json").write_text("")
+    done = laptop.run("run", "spec.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["status"], result["version"]) == ("kept", 1)
+    assert result["champion"] == {"version": 1, "outcome": "kept", "served": 1}
+    assert laptop.served() == before
+    assert Path(result["bundle"]).resolve() == Path((before or {})["path"])
+    assert laptop.processes() == []
+
+
+def test_bundle_of_the_latest_run_is_served_as_the_help_says(laptop: Laptop) -> None:
+    asked = ["--port", "0", "--grpc-port", "0"]
+    process = laptop.start("serve", ".kubeloop/runs/latest/bundle", *asked)
+    assert process.stderr
+    try:
+        assert any("ready http=" in line for line in process.stderr)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_run_whose_server_dies_is_shown_and_told(laptop: Laptop) -> None:
+    process = laptop.start("run", "spec.yaml", "--set", "search.seed=31")
+    process_says(process, "· crown")
+    record = json.loads((laptop.state / "services.json").read_text())
+    os.kill(record["server"]["pid"], signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    result = laptop.result()
+    served = (laptop.served() or {})["version"]
+    assert (result["status"], result["error"]["stage"]) == ("failed", "requests")
+    assert result["champion"] == {"version": 1, "outcome": "replaced", "served": served}
+    assert f"visits version {served} is served, replacing version 1" in out
+    assert "✗ requests" in out
     assert laptop.processes() == []
 
 

@@ -1,10 +1,15 @@
 """Deployment against a real model server and a real monitor."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +175,85 @@ def test_restore_of_nothing_takes_the_model_out(
     roll_out(spec(), first.folder, 1, base(server), monitor)
     restore(base(server), "fares", None)
     assert server.predict("fares", [GOLDEN[0]]).status_code == 404
+
+
+class Stub:
+    """A model server on loopback that loads anything and answers `predict` as it is told."""
+
+    def __init__(self, replaced: Path, predict: Callable[[], object]) -> None:
+        loaded = self.loaded = list[tuple[str, int]]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # noqa: N802
+                self.answer({})
+
+            def do_PUT(self) -> None:  # noqa: N802
+                self.rfile.read(int(self.headers["content-length"]))
+                self.answer({})
+
+            def do_POST(self) -> None:  # noqa: N802
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if self.path.endswith("/load"):
+                    loaded.append((body["parameters"]["path"], body["parameters"]["version"]))
+                    self.answer({"replaced": {"version": 1, "path": str(replaced)}})
+                else:
+                    self.answer(predict())
+
+            def answer(self, document: object) -> None:
+                text = json.dumps(document).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Keeps quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"predictions": [1.0]}, f"answered 1 predictions to {len(GOLDEN)} rows: expected one"),
+        ({"outputs": []}, f"answered none to {len(GOLDEN)} rows: expected one prediction a row"),
+    ],
+)
+def test_roll_out_to_server_with_wrong_answer_puts_the_old_back(
+    first: Fitted, second: Fitted, answer: object, said: str
+) -> None:
+    stub = Stub(first.folder, lambda: answer)
+    try:
+        with pytest.raises(DeployError, match=said):
+            roll_out(spec(), second.folder, 2, stub.url, stub.url)
+    finally:
+        stub.close()
+    assert stub.loaded == [(str(second.folder), 2), (str(first.folder), 1)]
+
+
+def test_roll_out_interrupted_while_it_proves_puts_the_old_back(
+    first: Fitted, second: Fitted
+) -> None:
+    def interrupt() -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        return {"predictions": [0.0] * len(GOLDEN)}
+
+    stub = Stub(first.folder, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            roll_out(spec(), second.folder, 2, stub.url, stub.url)
+    finally:
+        stub.close()
+    assert stub.loaded == [(str(second.folder), 2), (str(first.folder), 1)]
 
 
 def test_call_quotes_what_the_server_said(server: ServerProcess) -> None:

@@ -16,7 +16,7 @@ from components.evaluate.dashboard import draw
 from components.evaluate.judgement import Verdict, judge
 from components.evaluation import Decision, Evaluation
 from components.metrics import measure
-from components.package.packaging import package_model
+from components.package.packaging import Ingredients, package_model
 from components.train.search import search
 from tests.tables import CLASSES, spec_of, write_part, write_split
 
@@ -32,8 +32,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_candidate(root / "logistic", pipeline, record)
     Champion(version=None).write(root / "none")
     judge(SPEC, [root / "logistic"], root / "test", root / "none").evaluation.write(root / "eval")
-    folders = (root / "train", root / "validation", root / "eval")
-    package_model(SPEC, root / "logistic", folders, root / "champion" / BUNDLE)
+    statistics = root / "statistics.json"
+    statistics.write_text('{"format": 1}', encoding="utf-8")
+    folders = (root / "logistic", root / "train", root / "validation", root / "eval")
+    package_model(SPEC, Ingredients(*folders, statistics), root / "champion" / BUNDLE)
     Champion(version=4).write(root / "champion")
     return root
 

@@ -104,3 +104,23 @@ def test_protect_no_key_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (tmp_path / "none").write_bytes(KEY[:15])
     with pytest.raises(DataError, match="is too short, needs 16 bytes"):
         hashed(["a"])
+
+
+def test_protect_hash_of_one_name_does_not_depend_on_its_unicode_form(key: Path) -> None:
+    assert hashed(["Zo\u00eb"]) == hashed(["Zoe\u0308"])
+
+
+def test_protect_hash_of_one_moment_does_not_depend_on_its_unit(key: Path) -> None:
+    text = pl.Series(["2020-01-02 03:04:05"])
+    units: tuple[Any, ...] = ("ms", "us", "ns")
+    assert len({hashed(text.str.to_datetime(time_unit=unit))[0] for unit in units}) == 1
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o644, True)])
+def test_protect_key_that_others_may_read_is_used_with_a_warning(
+    key: Path, caplog: pytest.LogCaptureFixture, mode: int, warned: bool
+) -> None:
+    key.chmod(mode)
+    assert hashed(["ada"])[0] is not None
+    assert ("others may read the privacy key file" in caplog.text) is warned
+    assert KEY.decode() not in caplog.text

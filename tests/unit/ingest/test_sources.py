@@ -1,17 +1,36 @@
+import bz2
 import gzip
 import json
+import lzma
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from components.contract import ROWS
 from components.errors import DataError
+from components.findings import Finding, read_findings
 from components.ingest.sources import ingest_table, scan
 from components.spec import Spec, parse
 
 GOOD = b"a,b,y\n1,2,n\n3,,p\n"
+
+
+def zst(content: bytes) -> bytes:
+    return bytes(pa.Codec("zstd").compress(content, asbytes=True))
+
+
+def left(folder: Path) -> list[str]:
+    """What is in a folder's parent that a later stage could read, or that would fill a disk."""
+    inside = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return inside + [path.name for path in folder.parent.iterdir() if "scratch" in path.name]
 
 
 def spec_of(source: object, **keys: Any) -> Spec:
@@ -36,7 +55,18 @@ def ingested(folder: Path, spec: Spec) -> list[tuple[Any, ...]]:
         ("bom crlf.csv", b"\xef\xbb\xbf" + GOOD.replace(b"\n", b"\r\n")),
         ("no last line end.csv", GOOD[:-1]),
         ("t.csv.gz", gzip.compress(GOOD.replace(b",", b";"), mtime=0)),
+        ("t.csv.bz2", bz2.compress(GOOD)),
+        ("t.CSV.XZ", lzma.compress(GOOD)),
+        ("t.tsv.zst", zst(GOOD.replace(b",", b"\t"))),
+        ("t.txt", GOOD),
         ("t#1 'é?[x].csv", GOOD),
+        ("two members.csv.gz", gzip.compress(GOOD[:9]) + gzip.compress(GOOD[9:])),
+        ("utf-16.csv", GOOD.decode().encode("utf-16")),
+        ("utf-32.csv", GOOD.decode().encode("utf-32")),
+        ("mixed ends.csv", b"a,b,y\r\n1,2,n\n3,,p\r\n"),
+        ("old mac.csv", GOOD.replace(b"\n", b"\r")),
+        ("blank lines.csv", b"\na,b,y\n\n1,2,n\n \t\n3,,p\n\r\n\n"),
+        ("t.jsonl.gz", gzip.compress(b'{"a":"1","b":"2","y":"n"}\n{"a":"3","y":"p"}\n')),
         ("t[1].jsonl", b'{"a":"1","b":"2","y":"n"}\n{"a":"3","b":null,"y":"p"}\n'),
     ],
 )
@@ -53,23 +83,36 @@ def test_ingest_readable_file_gives_its_rows(tmp_path: Path, name: str, content:
     [
         ("e.csv", b"", "it is empty; expected a header and rows"),
         ("h.csv", b"a,y\n", "has a header and no rows: expected some"),
+        ("blank.csv", b"\n\n \n", "it is empty; expected a header and rows"),
+        ("e.csv.gz", gzip.compress(b""), "it is empty; expected a header and rows"),
+        ("e.jsonl", b"", "it is empty"),
+        ("both.csv", b"a,y\n1,n,SECRET\n1\n", "1 row has more fields than the header's 2, first "
+         "line 2 with 3; quote the fields that hold ',', and 1 row has fewer fields"),
+        ("span.csv", b'a,y,b\n"1\n2",n,1\n3,n\n', "1 row has fewer fields than the header's 3, "
+         "first line 4"),
+        ("cut.csv.bz2", bz2.compress(GOOD * 9999)[:-40], "it is no whole .bz2 file"),
+        ("cut.csv.xz", lzma.compress(GOOD * 9999)[:-40], "it is no whole .xz file"),
+        ("cut.csv.zst", zst(GOOD * 9999)[:-9], "it is no whole .zst file"),
+        ("cut.parquet", b"PAR1", "it is no whole Parquet file"),
         ("long.csv", GOOD + b"1,2,n,SECRET\n", "1 row has more fields than the header's 3, first "
          "line 4 with 4; quote the fields that hold ','"),
         ("short.csv", b"a,y,b\n1,n\n2,p,\n3\n", "2 rows have fewer fields than the header's 3, "
          "first line 2; write an empty field"),
-        ("latin.csv", GOOD + b"\xe9,1,n\n", "line 4 is not UTF-8; save the file as UTF-8"),
-        ("latinh.csv", b"\xe9,y\n1,n\n", "is not UTF-8 in line 1: save it as UTF-8"),
-        ("wide.csv", GOOD.decode().encode("utf-16"), "is UTF-16: save it as UTF-8"),
-        ("open.csv", GOOD + b'1,"SECRET,n\n', "its quotes do not match, noticed at line 4"),
+        ("latin.csv", GOOD + b"\xe9,1,n\n", "is not UTF-8, first in line 4, and what it is cannot "
+         "be told: set csv.encoding"),
+        ("latinh.csv", b"\xe9,y\n1,n\n", "is not UTF-8, first in line 1"),
+        ("wide.csv", GOOD.decode().encode("utf-16-le"), "set csv.encoding, such as utf-16-le"),
+        ("open.csv", GOOD + b'1,"SECRET,n\n', "its quotes do not match, one opens at line 4"),
         ("stray.csv", GOOD + b'1,SEC"RET,n\n', "quotes inside fields that are not quoted, first "
          "at line 4"),
         ("twice.csv", b"a,b,a,y\n1,2,3,n\n", "names a column twice: 'a'; rename one of each"),
-        ("cut.csv.gz", gzip.compress(GOOD * 9999, mtime=0)[:-40], "it is no whole file"),
-        ("no.csv.gz", b"plain", "it is no whole file"),
+        ("cut.csv.gz", gzip.compress(GOOD * 9999, mtime=0)[:-40], "it is no whole .gz file"),
+        ("no.csv.gz", b"plain", "it is no whole .gz file"),
         ("no.parquet", b"plain", "it is no whole Parquet file"),
         ("bad.jsonl", b'{"y":1}\n{"y":SECRET}\n', "line 2 is no JSON; expected one object a line"),
         ("list.jsonl", b"[1]\n", "line 1 is no JSON object; expected one object a line"),
-        ("t.csv.zip", b"PK", "is of no known format: expected .csv, .csv.gz, .parquet or .jsonl"),
+        ("t.csv.zip", b"PK", "is of no known format: expected a name that ends in .csv, "
+         ".tsv, .txt or .jsonl"),
     ],
 )  # fmt: skip
 def test_ingest_unreadable_file_is_named_with_its_line_and_without_its_values(
@@ -82,7 +125,7 @@ def test_ingest_unreadable_file_is_named_with_its_line_and_without_its_values(
     assert said in str(error.value)
     assert str(path) in str(error.value)
     assert "SEC" not in str(error.value)
-    assert not (tmp_path / "out" / ROWS).exists()
+    assert left(tmp_path / "out") == []
 
 
 def test_ingest_blank_lines_are_no_rows(tmp_path: Path) -> None:
@@ -181,3 +224,196 @@ def test_scan_dataset_has_named_classes(name: str, rows: int, columns: int, labe
     table = scan(f"sklearn://{name}").collect()
     assert table.shape == (rows, columns)
     assert table["target"][0] == label
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "content"),
+    [("~", b"a~y\n1~n\n"), (";", b"a;y,z\n1;2\n"), (None, b"a, b;y\n1;n\n2;p\n")],
+)
+def test_ingest_delimiter_given_or_that_all_rows_agree_on(
+    tmp_path: Path, delimiter: str | None, content: bytes
+) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    target = content.split(b"\n")[0].decode().split(delimiter or ";")[1]
+    spec = spec_of(str(tmp_path / "t.csv"), target=target, csv={"delimiter": delimiter})
+    assert len(ingested(tmp_path / "out", spec)[0]) == 2
+
+
+def test_ingest_wrong_delimiter_is_refused_with_the_right_one(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(GOOD)
+    spec = spec_of(str(tmp_path / "t.csv"), csv={"delimiter": ";"})
+    with pytest.raises(DataError, match=r"has no ';' in its header.*set csv.delimiter to ','"):
+        ingest_table(spec, tmp_path / "out", run_id="run")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ([1], [1.5], pl.Float64),
+        (pl.Series([1], dtype=pl.Int8), pl.Series([300], dtype=pl.Int32), pl.Int32),
+        ([None], [1], pl.Int64),
+        ([1], ["x"], pl.String),
+        ([True], ["x"], pl.String),
+        (pl.Series(["u"], dtype=pl.Categorical), ["x"], pl.String),
+        (pl.Series(["2020-01-01"]).str.to_date(), pl.Series(["2020-01-01 10:00"]).str.to_datetime(),
+         pl.Datetime("us")),
+        (pl.Series([2**63], dtype=pl.UInt64), [1], pl.String),
+    ],
+)  # fmt: skip
+def test_ingest_schemas_that_fit_are_reconciled(
+    tmp_path: Path, one: Any, other: Any, together: pl.DataType
+) -> None:
+    for name, values in (("a", one), ("b", other)):
+        rows = (
+            pl.DataFrame({"v": values, "y": ["n"]})
+            if name == "a"
+            else pl.DataFrame({"y": ["p"], "v": values})
+        )
+        rows.write_parquet(tmp_path / f"{name}.parquet")
+    ingest_table(spec_of(str(tmp_path / "*.parquet")), tmp_path / "out", run_id="run")
+    written = pl.read_parquet(tmp_path / "out" / ROWS)
+    assert written.schema == {"v": together, "y": pl.String}
+    assert written["y"].to_list() == ["n", "p"]
+
+
+def test_ingest_number_beside_text_becomes_canonical_text(tmp_path: Path) -> None:
+    pl.DataFrame({"v": [1.0, 2.5, None], "y": ["n"] * 3}).write_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_bytes(b"v,y\n1,p\n")
+    sources = [str(tmp_path / name) for name in ("a.parquet", "b.csv")]
+    rows = ingested(tmp_path / "out", spec_of(sources))
+    assert [row[0] for row in rows] == ["1", "2.5", None, "1"]
+
+
+def test_ingest_schemas_that_do_not_fit_are_refused_with_every_difference(tmp_path: Path) -> None:
+    frames = {
+        "a": {"p": [1], "q": [True], "y": ["n"]},
+        "b": {"p": [[1]], "q": [1], "y": ["n"]},
+        "c": {"p": [1], "z": [1], "y": ["n"]},
+    }
+    for name, frame in frames.items():
+        pl.DataFrame(frame).write_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError) as error:
+        ingest_table(spec_of(str(tmp_path / "*.parquet")), tmp_path / "out", run_id="run")
+    said = str(error.value)
+    assert "b.parquet' holds 'p' as List(Int64) and not as Int64 and holds 'q' as Int64" in said
+    assert "c.parquet' lacks 'q' and adds 'z'" in said
+    assert left(tmp_path / "out") == []
+
+
+def test_ingest_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    text = "".join(f"{i},{i * 7919 % 1000},{'np'[i % 2]}\n" for i in range(300_000))
+    (tmp_path / "t.csv").write_text("i,v,y\n" + text)
+    written = set()
+    for _ in range(3):
+        ingest_table(spec_of(str(tmp_path / "t.csv")), tmp_path / "out", run_id="run")
+        written.add((tmp_path / "out" / ROWS).read_bytes())
+    assert len(written) == 1
+
+
+def test_ingest_many_columns_with_spaces_and_emoji_are_read(tmp_path: Path) -> None:
+    names = [f"column {i} 🦆" for i in range(10_000)]
+    lines = [
+        ",".join([*names, "y"]),
+        *(",".join([str(i)] * 10_000 + ["np"[i % 2]]) for i in (1, 2)),
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n\n")
+    lineage = ingest_table(spec_of(str(tmp_path / "t.csv")), tmp_path / "out", run_id="run")
+    assert (lineage.rows, lineage.columns) == (2, 10_001)
+
+
+def test_ingest_infinities_pass_through(tmp_path: Path) -> None:
+    rows = {"v": [float("inf"), float("-inf"), 1.0], "y": ["n", "p", "n"]}
+    pl.DataFrame(rows).write_parquet(tmp_path / "t.parquet")
+    found = ingested(tmp_path / "out", spec_of(str(tmp_path / "t.parquet")))
+    assert [row[0] for row in found] == rows["v"]
+
+
+def test_ingest_failure_removes_what_an_earlier_run_left(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(GOOD)
+    ingest_table(spec_of(str(tmp_path / "t.csv")), tmp_path / "out", run_id="run")
+    (tmp_path / "t.csv").write_bytes(b"")
+    with pytest.raises(DataError):
+        ingest_table(spec_of(str(tmp_path / "t.csv")), tmp_path / "out", run_id="run")
+    assert left(tmp_path / "out") == []
+
+
+INGEST = """
+import sys
+from pathlib import Path
+from components.ingest.sources import ingest_table
+from components.spec import parse
+ingest_table(parse(sys.argv[1]), Path(sys.argv[2]), run_id="run")
+"""
+
+
+def test_ingest_killed_in_the_middle_leaves_no_table(tmp_path: Path) -> None:
+    line = ",".join(["0.123456789"] * 20)
+    block = f"{line},n\n" * 50_000
+    with gzip.open(tmp_path / "t.csv.gz", "wt", compresslevel=1) as out:
+        out.write(",".join(f"c{i}" for i in range(20)) + ",y\n")
+        for _ in range(20):
+            out.write(block)
+    spec = spec_of(str(tmp_path / "t.csv.gz")).to_json()
+    command = [sys.executable, "-c", INGEST, spec, str(tmp_path / "out")]
+    process = subprocess.Popen(command)
+    scratch = tmp_path / ".out.scratch"
+    until = time.monotonic() + 60
+    while not scratch.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "out" / ROWS).exists()
+    (tmp_path / "t.csv").write_bytes(GOOD)
+    ingest_table(spec_of(str(tmp_path / "t.csv")), tmp_path / "out", run_id="run")
+    assert sorted(left(tmp_path / "out")) == ["findings.json", ROWS]
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Any:
+    """A file system of 4 MiB, which only root may mount."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("needs root and the right to mount a tmpfs, to have a disk that fills")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_ingest_disk_that_fills_is_named_and_left_as_it_was(
+    tmp_path: Path, tiny_disk: Path, suffix: str
+) -> None:
+    text = "a,y\n" + "".join(f"{os.urandom(40).hex()},n\n" for _ in range(150_000))
+    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text.encode(), 1))
+    with pytest.raises(DataError, match=r"disk.*make room there"):
+        ingest_table(spec_of(str(tmp_path / f"t{suffix}")), tiny_disk / "out", run_id="run")
+    assert left(tiny_disk / "out") == []
+
+
+def test_ingest_file_without_permission_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(GOOD)
+    (tmp_path / "t.csv").chmod(0)
+    if os.access(tmp_path / "t.csv", os.R_OK):
+        pytest.skip("this user may read every file, as root may")
+    with pytest.raises(DataError, match="cannot be opened: Permission denied"):
+        ingest_table(spec_of(str(tmp_path / "t.csv")), tmp_path / "out", run_id="run")
+
+
+@pytest.mark.parametrize("way", ["refuse", "warn", "off"])
+def test_ingest_undeclared_mail_is_refused_written_or_let_be(tmp_path: Path, way: str) -> None:
+    (tmp_path / "t.csv").write_bytes(b"contact,y\nada@mail.org,n\nnone,p\n")
+    spec = spec_of(str(tmp_path / "t.csv"), privacy={"scan": way})
+    if way == "refuse":
+        with pytest.raises(DataError) as error:
+            ingest_table(spec, tmp_path / "out", run_id="run")
+        assert "column 'contact' looks like mail addresses (1 in 2 rows" in str(error.value)
+        assert "declare `privacy: drop`" in str(error.value)
+        assert "ada" not in str(error.value)
+        assert left(tmp_path / "out") == []
+        return
+    ingest_table(spec, tmp_path / "out", run_id="run")
+    found = read_findings(tmp_path / "out")
+    expected = Finding(column="contact", kind="mail", count=1, looked_at=2, places=(0,))
+    assert found == ((expected,) if way == "warn" else ())

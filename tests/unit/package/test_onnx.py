@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 
+from components.candidate import load_pipeline, write_candidate
 from components.examples import Examples
 from components.package.onnx import Parity, compare, export
 from components.runners import frame
-from tests.tables import write_part
+from components.signature import Feature
+from components.spec import CANDIDATES
+from components.train.search import search
+from components.transformers import Clip
+from tests.tables import CLASSES, spec_of, write_part
 
 ISOTONIC = CalibratedClassifierCV(GaussianNB(), method="isotonic", cv=2)
 
@@ -98,3 +104,98 @@ def test_export_of_text_alone_and_of_numbers_alone_has_one_input(tmp_path: Path)
     found = parity(texts, encode, LogisticRegression(), path=path)
     assert found.within
     assert [i.name for i in onnxruntime.InferenceSession(str(path)).get_inputs()] == ["strings"]
+
+
+AWKWARD = [
+    "it's",
+    "It's",
+    "IT'S",
+    "naïve",
+    "nai\u0308ve",
+    "日本",
+    "a b",
+    " a b",
+    "x\ny",
+    '"q"',
+    "0",
+    "a\0b",
+]
+TASKS = [(task, name) for task in CANDIDATES for name in CANDIDATES[task]]
+
+
+def awkward(folder: Path, task: str, rows: int, seed: int, unseen: bool = False) -> Examples:
+    """Outliers, missing values, 60 and 12 categories that differ in case, space and script."""
+    rng = np.random.default_rng(seed)
+    x, wild = rng.normal(size=rows), rng.standard_cauchy(rows) * 1e3
+    many = [f"{AWKWARD[i % 12]}{i // 12}" for i in rng.integers(0, 60, rows)]
+    few = [AWKWARD[i] for i in rng.integers(0, 12, rows)]
+    signal = x + np.array([hash_of(text) for text in many]) + rng.normal(0, 0.3, rows)
+    signal += np.clip(wild, -500, 500) / 500
+    x[rng.random(rows) < 0.1] = np.nan
+    wild[rng.random(rows) < 0.1] = np.nan
+    cells: list[str | None] = [
+        None if gone else t for t, gone in zip(many, rng.random(rows) < 0.1, strict=True)
+    ]
+    if unseen:
+        cells[:6] = ["never", "", "IT'S0 ", "it\u2019s0", "\U0001f600", "a\0"]
+    target = (
+        signal
+        if task == "regression"
+        else np.digitize(signal, [0.2, 1.0][: 1 + (task == "multiclass")])
+    )
+    return write_part(
+        folder, {"x": x, "wild": wild}, {"many": cells, "few": few}, target, CLASSES[task]
+    )
+
+
+def hash_of(text: str) -> float:
+    """Another effect for each text, whatever its case or script."""
+    return (sum(ord(c) * (i + 1) for i, c in enumerate(text)) % 7) / 4 - 0.75
+
+
+@pytest.mark.parametrize("balanced", ["none", "balanced"])
+@pytest.mark.parametrize(("task", "candidate"), TASKS)
+def test_export_of_clipped_and_target_encoded_features_is_faithful(
+    task: str, candidate: str, balanced: str, tmp_path: Path
+) -> None:
+    train = awkward(tmp_path / "a", task, 1200, 1)
+    held = awkward(tmp_path / "b", task, 700, 2, unseen=True)
+    features = {"clip": [0.05, 0.95], "target_encode_above": 20, "class_weight": balanced}
+    spec = spec_of(task, features=features, search={"trials": 1})
+    pipeline, record = search(candidate, spec, (train, held))
+    write_candidate(tmp_path / "c", pipeline, record)
+    loaded = load_pipeline(tmp_path / "c")
+    kinds = {type(step).__name__ for _, step in _steps(loaded)}
+    assert {"Clip", "TargetEncoder", "OneHotEncoder"} <= kinds
+    export(loaded, train.schema.signature, tmp_path / "m.onnx")
+    for rows in (train, held):
+        found = compare(pipeline, tmp_path / "m.onnx", rows, task)
+        assert found.within, found
+
+
+def _steps(pipeline: Any) -> Iterator[tuple[str, Any]]:
+    for name, block, _ in pipeline.steps[0][1].transformers_:
+        yield from block.steps if isinstance(block, Pipeline) else [(name, block)]
+
+
+def test_export_of_a_missing_value_passes_the_clip(tmp_path: Path) -> None:
+    x = [None, *(float(i) for i in range(99))]
+    rows = write_part(tmp_path, {"x": x}, {}, [i % 2 for i in range(100)], ("n", "y"))
+    boosting = HistGradientBoostingClassifier(min_samples_leaf=1, random_state=0)
+    found = parity(rows, Clip([(0.2, 0.8)]), boosting, path=tmp_path / "m.onnx")
+    assert found.within
+
+
+def test_export_counts_the_numbers_of_dates(tmp_path: Path) -> None:
+    import onnxruntime
+
+    plain = coded(tmp_path)
+    date = Feature(name="d", dtype="date", formats=("%Y",), parts=("year", "month"))
+    signature = plain.schema.signature
+    signature = signature.model_copy(update={"inputs": (*signature.inputs, date)})
+    numbers = np.random.default_rng(0).normal(size=(600, 4)).astype(np.float32)
+    model = Pipeline([("model", LogisticRegression())])
+    model.fit(frame(numbers, plain.strings), plain.target)
+    export(model, signature, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    assert [i.shape[1] for i in session.get_inputs()] == [4]

@@ -13,7 +13,7 @@ from components.candidate import Candidate, load_pipeline, write_candidate
 from components.champion import Champion
 from components.evaluate.judgement import judge
 from components.examples import Examples
-from components.package.packaging import package_model
+from components.package.packaging import Ingredients, package_model
 from components.runners import frame, raw_scores
 from components.signature import tensors
 from components.spec import CANDIDATES
@@ -45,8 +45,15 @@ def packaged(
     write_candidate(root / "best", pipeline, record)
     Champion(version=None).write(root / "none")
     judge(spec, [root / "best"], root / "test", root / "none").evaluation.write(root / "eval")
-    folders = (root / "train", root / "validation", root / "eval")
-    package_model(spec, root / "best", folders, root / "bundle")
+    (root / "statistics.json").write_text('{"format": 1}', encoding="utf-8")
+    made_of = Ingredients(
+        best=root / "best",
+        examples=root / "train",
+        validation=root / "validation",
+        evaluation=root / "eval",
+        statistics=root / "statistics.json",
+    )
+    package_model(spec, made_of, root / "bundle")
     return load(root / "bundle")
 
 
@@ -68,7 +75,7 @@ def test_package_model_of_every_candidate_is_onnx_and_answers_as_the_pipeline(
     parts = write_split(tmp_path, task)
     bundle = packaged(tmp_path, task, name)
     assert bundle.manifest.runtime == "onnx"
-    assert sorted(bundle.manifest.files) == ["card.md", "model.onnx", "reference.json"]
+    assert sorted(bundle.manifest.files) == ["card.md", "model.onnx", "reference.json", "statistics.json"]
     assert bundle.manifest.classes == CLASSES[task]
     assert_answers_are_the_pipelines(tmp_path, bundle, parts["test"])
 

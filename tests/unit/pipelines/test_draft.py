@@ -71,3 +71,36 @@ def test_draft_of_sklearn_table_is_a_spec(tmp_path: Path) -> None:
     path = tmp_path / "wine.yaml"
     path.write_text(draft_spec("sklearn://wine", "target", tmp_path))
     assert (load(path).name, load(path).task) == ("wine", "multiclass")
+
+
+def test_draft_proposes_what_tells_the_target_alone(tmp_path: Path) -> None:
+    price = [float(i * 37 % 60) for i in range(60)]
+    rows = table(price=price, total=[p * 2 + i % 3 for i, p in enumerate(price)])
+    rows.write_csv(tmp_path / "a.csv")
+    text = draft_spec(str(tmp_path / "a.csv"), "price", tmp_path)
+    assert "# drop: [total]" in text
+
+
+def test_draft_proposes_private_columns_as_comments(tmp_path: Path) -> None:
+    rows = table(mail=[f"p{i}@example.org" for i in range(60)], left=["no", "yes"] * 30)
+    rows.write_csv(tmp_path / "a.csv")
+    text = draft_spec(str(tmp_path / "a.csv"), "left", tmp_path)
+    assert "#   mail: {privacy: drop}  # mail" in text
+    assert "example.org" not in text
+
+
+def test_draft_declares_words_for_no_value(tmp_path: Path) -> None:
+    rows = table(paid=["unknown", "?"] + [str(i) for i in range(58)], left=["no", "yes"] * 30)
+    spec = drafted(tmp_path, rows, "left")
+    assert spec.columns["paid"].missing == ["?", "unknown"]
+
+
+def test_draft_date_of_birth_dates_no_row(tmp_path: Path) -> None:
+    days = [f"19{50 + i % 40}-01-02" for i in range(60)]
+    spec = drafted(tmp_path, table(birth_date=days, left=["no", "yes"] * 30), "left")
+    assert (spec.timestamp, spec.split.method) == (None, "random")
+
+
+def test_draft_unlabelled_rows_are_said_and_dropped(tmp_path: Path) -> None:
+    spec = drafted(tmp_path, table(left=[None, *["no", "yes"] * 30]), "left")
+    assert spec.checks.unlabelled == "drop"

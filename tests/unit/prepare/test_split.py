@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from components.contract import ColumnContract, ColumnType, Contract, Lineage, Role
 from components.errors import DataError
-from components.prepare.split import PARTS, TEST, part_of, uniform
+from components.prepare.split import PARTS, TEST, entity_of, part_of
 from components.spec import Split
 
 LINEAGE = Lineage(run_id="r", rows=1, columns=1, fingerprint="sha256:0")
@@ -25,7 +25,7 @@ def contract_of(classes: tuple[Any, ...] | None = None, /, **roles: Role) -> Con
 def parts(data: dict[str, Any], contract: Contract, **split: Any) -> list[str]:
     rows = pl.LazyFrame(data)
     found = rows.select(part_of(rows, contract, Split(**split)).alias("part")).collect()
-    return found["part"].to_list()
+    return [PARTS[part] for part in found["part"].to_list()]
 
 
 ROWS = st.lists(st.tuples(st.integers(-99, 99), st.text("ab", max_size=3)), min_size=1, max_size=30)
@@ -116,18 +116,52 @@ def test_part_of_time_newest_rows_are_held_out(days: list[int]) -> None:
 
 
 def test_part_of_one_moment_is_refused() -> None:
-    with pytest.raises(DataError, match="timestamp 't' has too few different moments"):
+    with pytest.raises(
+        DataError,
+        match="timestamp .t. has too few different moments to split by time: 1 moment in 9 rows",
+    ):
         parts({"t": [1.0] * 9}, contract_of(t=Role.TIMESTAMP), method="time")
 
 
-def test_uniform_is_fixed_for_ever() -> None:
-    # A change here moves every user's hold-out rows into training.
-    found = uniform(pl.Series(["", "a", "é\0"]), 7).to_list()
-    assert found == pytest.approx(GOLDEN, abs=1e-12)
-    assert uniform(pl.Series([], dtype=pl.String), 7).to_list() == []
+def test_part_of_neither_row_order_nor_column_order_counts() -> None:
+    data = {"a": [float(i) for i in range(200)], "b": [f"{i % 7}" for i in range(200)]}
+    found = parts(data, PLAIN)
+    turned = {name: values[::-1] for name, values in reversed(data.items())}
+    contract = contract_of(b=Role.FEATURE, a=Role.FEATURE)
+    assert parts(turned, contract)[::-1] == found
 
 
-GOLDEN = [0.10160065362426307, 0.14918546065131677, 0.23419793899152408]
+def test_part_of_id_read_as_a_number_or_as_text_is_one() -> None:
+    contract = contract_of(k=Role.ID)
+    numbers = parts({"k": [float(i) for i in range(200)]}, contract)
+    assert numbers == parts({"k": [str(i) for i in range(200)]}, contract)
+    assert numbers == parts({"k": [*map(str, range(200)), "a1"]}, contract)[:-1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=200), st.sampled_from(["id", "group"]))
+def test_part_of_rows_of_one_entity_are_never_on_two_sides(keys: list[int], kind: str) -> None:
+    contract = contract_of(k=Role.ID if kind == "id" else Role.GROUP, a=Role.FEATURE)
+    data = {"k": [f"k{key}" for key in keys], "a": [float(i) for i in range(len(keys))]}
+    split = {} if kind == "id" else {"method": "group", "group": "k"}
+    found = parts(data, contract, **split)
+    assert len(found) == len(keys)
+    sides = {key: {p for k, p in zip(keys, found, strict=True) if k == key} for key in set(keys)}
+    assert all(len(side) == 1 for side in sides.values())
+
+
+def test_entity_of_each_method() -> None:
+    both = contract_of(k=Role.ID, g=Role.GROUP)
+    assert entity_of(both, Split()) == "k"
+    assert entity_of(both, Split(method="group", group="g")) == "g"
+    assert entity_of(both, Split(method="time")) is None
+    assert entity_of(contract_of(a=Role.FEATURE), Split()) is None
+
+
+def test_part_of_a_row_without_a_moment_trains() -> None:
+    data = {"t": [1.0, 2.0, None, 3.0, None]}
+    found = parts(data, contract_of(t=Role.TIMESTAMP), method="time")
+    assert found == ["train", "validation", "train", "test", "train"]
 
 
 def test_part_of_time_fractions_are_kept() -> None:

@@ -115,3 +115,64 @@ def test_search_column_missing_in_training_alone_survives(tmp_path: Path) -> Non
     for candidate in CANDIDATES["binary"]:
         _, record = search(candidate, spec_of("binary", search={"trials": 1}), (made[0], made[1]))
         assert record.score > 0.95
+
+
+def rare_class(folder: Path, seed: int) -> Examples:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=1500)
+    target = (x + rng.normal(size=1500) > 2.3).astype(int)
+    return write_part(folder, {"x": x}, {}, target, ("a", "b"))
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES["binary"])
+def test_search_balanced_classes_weigh_alike(candidate: str, tmp_path: Path) -> None:
+    parts = (rare_class(tmp_path / "t", 1), rare_class(tmp_path / "v", 2))
+    assert parts[0].target.mean() < 0.1
+    recall = {}
+    for weight in ("none", "balanced"):
+        features = {"class_weight": weight}
+        spec = spec_of("binary", features=features, search={"trials": 1})
+        pipeline, _ = search(candidate, spec, parts)
+        raw = raw_scores(pipeline, parts[1].numbers, parts[1].strings)
+        recall[weight] = (raw[parts[1].target == 1, 1] >= 0.5).mean()
+        again, _ = search(candidate, spec, parts)
+        assert (raw_scores(again, parts[1].numbers, parts[1].strings) == raw).all()
+    # A forest of leaves of one row has little to weigh.
+    least = -0.1 if candidate == "random_forest" else 0.3
+    assert recall["balanced"] > recall["none"] + least
+    assert pipeline[-1].class_weight == "balanced"
+
+
+def test_search_balanced_regression_takes_no_notice(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=100)
+    part = write_part(tmp_path, {"x": x}, {}, 2 * x, None)
+    spec = spec_of("regression", features={"class_weight": "balanced"}, search={"trials": 1})
+    for candidate in CANDIDATES["regression"]:
+        assert search(candidate, spec, (part, part))[1].score >= 0
+
+
+def test_search_clips_by_the_columns_quantiles_before_those_of_all(tmp_path: Path) -> None:
+    values = [float(i) for i in range(101)]
+    part = write_part(tmp_path, {"a": values, "b": values}, {}, [0, 1] * 50 + [0], ("n", "p"))
+    spec = spec_of(
+        "binary",
+        features={"clip": [0.1, 0.9]},
+        columns={"b": {"type": "number", "clip": [0.2, 0.8]}},
+        search={"trials": 1},
+    )
+    pipeline, _ = search("logistic", spec, (part, part))
+    clip = pipeline[0].named_transformers_["numbers"][0]
+    assert (clip.lower_.tolist(), clip.upper_.tolist()) == ([10, 20], [90, 80])
+
+
+def test_search_more_features_than_rows_still_fits(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    parts = []
+    for name in ("t", "v"):
+        x = rng.normal(size=(100, 120))
+        rows = {f"n{i}": x[:, i] for i in range(120)}
+        target = (x[:, 0] > 0).astype(int)
+        parts.append(write_part(tmp_path / name, rows, {}, target, ("a", "b")))
+    for candidate in CANDIDATES["binary"]:
+        _, record = search(candidate, spec_of("binary", search={"trials": 1}), (parts[0], parts[1]))
+        assert record.score > 0.5

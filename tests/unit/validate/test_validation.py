@@ -9,21 +9,28 @@ import pytest
 
 from components.contract import ROWS, Contract, Lineage, Role
 from components.errors import DataError
+from components.findings import Finding, write_findings
 from components.spec import parse
 from components.validate.validation import Checked, validate_table
 
 N = 60
 
 
-def checked(folder: Path, data: dict[str, Any], **keys: Any) -> Checked:
+def checked(
+    folder: Path, data: dict[str, Any], at: dict[str, Any] | None = None, **keys: Any
+) -> Checked:
     """Validates x, y (n and p by turns) and what is given, as ingest would have written it."""
-    table = {"x": [float(i % 7) for i in range(N)], "y": ["n", "p"] * (N // 2), **data}
+    height = max([N, *(len(values) for values in data.values())])
+    # Every row differs, and x tells nothing of y.
+    own = {"x": [float(i * 37 % height) for i in range(height)], "y": ["n", "p"] * (height // 2)}
+    table = {**own, **data}
     frame = pl.DataFrame(table, strict=False)
-    (folder / "in").mkdir()
+    (folder / "in").mkdir(exist_ok=True)
     frame.write_parquet(folder / "in" / ROWS)
     document = {"name": "m", "task": "binary", "source": "a.csv", "target": "y", **keys}
     lineage = Lineage(run_id="r", rows=frame.height, columns=frame.width, fingerprint="sha256:0")
-    return validate_table(parse(json.dumps(document)), lineage, folder / "in", folder / "out")
+    spec = parse(json.dumps(document))
+    return validate_table(spec, lineage, folder / "in", folder / "out", **(at or {}))
 
 
 def rows(folder: Path, name: str) -> list[Any]:
@@ -35,6 +42,9 @@ def first(head: list[Any], rest: Any) -> list[Any]:
 
 
 DATE = datetime.date(2026, 11, 20)
+NEW_YEAR = datetime.datetime(2020, 1, 1)
+HALF = NEW_YEAR + datetime.timedelta(seconds=0.5)
+ZONED = datetime.datetime(2020, 1, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +66,7 @@ DATE = datetime.date(2026, 11, 20)
         (first([DATE], DATE), {"type": "number"}, "not_a_number", N, (0, 1, 2, 3, 4)),
         (first([7], 8), {"type": "date"}, "not_a_date", N, (0, 1, 2, 3, 4)),
         (first(["x"], "2026-11-20"), {"type": "date"}, "not_a_date", 1, (0,)),
-        (first(["yes"], "true"), {"type": "boolean"}, "not_a_boolean", 1, (0,)),
+        (first(["maybe"], "true"), {"type": "boolean"}, "not_a_boolean", 1, (0,)),
         (first(["SECRET"], "1"), {}, "mixed_types", 1, (0,)),
         (first(["1"], ""), {}, "mostly_missing", N - 1, ()),
     ],
@@ -87,6 +97,26 @@ def test_validate_broken_contract_is_counted_and_placed(
         (first(["True", "FALSE"], ""), {}, ["true", "false", None]),
         (first([True, None], False), {"values": [True, False]}, ["true", None, "false"]),
         (first(["True"], "false"), {"values": ["True", "False"]}, ["true", "false", "false"]),
+        (first(["Yes", "no"], "NO"), {}, ["true", "false", "false"]),
+        (first(["T", "0"], "off"), {"type": "boolean"}, ["true", "false", "false"]),
+        (first([1, 0], None), {"type": "boolean"}, ["true", "false", None]),
+        (first(["on", "off"], "on"), {}, ["on", "off", "on"]),
+        (first(["1.234,5", "7,0"], "8"), {"decimal": ",", "thousands": "."}, [1234.5, 7.0, 8.0]),
+        (first(["1 234", "1\u202f234"], "8"), {"thousands": " "}, [1234.0, 1234.0, 8.0]),
+        (first([1577836800], None), {"formats": ["unix_s"]}, [NEW_YEAR, None, None]),
+        (first(["01.01.2020", "NA"], ""), {}, [NEW_YEAR, None, None]),
+        (first(["Jan 1, 2020", "2020-01-01"], "1 January 2020"), {}, [NEW_YEAR] * 3),
+        (
+            first(["2020-01-01T02:00:00+02:00"], "2020-01-01T00:00:00.5Z"),
+            {},
+            [NEW_YEAR, HALF, HALF],
+        ),
+        (
+            first(["1900-01-01", "2020-01-01"], ""),
+            {"missing": ["1900-01-01"]},
+            [None, NEW_YEAR, None],
+        ),
+        (first([ZONED], None), {}, [NEW_YEAR, None, None]),
         (first([" 1 ", "NA"], "?"), {}, [1.0, None, None]),
         (first([-999, 5], 1), {"missing": ["-999"]}, [None, 5.0, 1.0]),
         (first([" ? ", "NA"], "1"), {"missing": ["? ", "NA"]}, [None, None, 1.0]),
@@ -109,7 +139,6 @@ def test_validate_values_are_typed(
         ("z", [f"u{i}" for i in range(N)], {}, "nearly every value differs; declare a type"),
         ("z", [None] * N, {}, "no row has a value"),
         ("z", [[1]] * N, {}, "it holds List(Int64), expected single values"),
-        ("z", [DATE] * N, {}, "a date, which is no feature"),
         ("z", ["ab12"] * N, {"privacy": "hash"}, "private (hash)"),
         ("z", ["000"] * N, {"privacy": "mask"}, "private (mask)"),
         ("", list(range(N)), {}, "it has no name"),
@@ -143,7 +172,7 @@ def test_validate_row_without_an_id_is_refused(tmp_path: Path, role: str, values
 
 def test_validate_timestamp_in_words_is_refused(tmp_path: Path) -> None:
     found = checked(tmp_path, {"t": ["today"] * N}, timestamp="t", split={"method": "time"})
-    with pytest.raises(DataError, match=r"'t': not_a_date .* all in one format \(%Y-%m-%d\)"):
+    with pytest.raises(DataError, match=r"'t': not_a_date .* declare its `formats`"):
         found.raise_refused()
 
 
@@ -171,8 +200,7 @@ def test_validate_classes_keep_the_sources_type(
     tmp_path: Path, values: list[Any], keys: dict[str, Any], classes: Any
 ) -> None:
     target = (values * N)[: N * 2]
-    data = {"x": [float(i % 7) for i in range(N * 2)], "y": target}
-    found = checked(tmp_path, data, **keys)
+    found = checked(tmp_path, {"y": target}, checks={"unlabelled": "drop"}, **keys)
     found.raise_refused()
     assert found.contract.classes == classes
     assert [type(c) for c in found.contract.classes or ()] == [type(c) for c in classes or ()]
@@ -190,20 +218,28 @@ def test_validate_classes_keep_the_sources_type(
 @pytest.mark.parametrize(
     ("values", "keys", "said"),
     [
-        (["a"], {}, r"target 'y' has 1 class \('a'\), expected two for binary"),
-        ([None], {}, "has 0 classes .no row has a value., expected two"),
-        (list(range(7)), {}, r"has 7 classes \(0, 1, 2, 3, 4, …\), expected two for binary; a qu"),
-        ([i / 2 for i in range(9)], {"task": "multiclass"}, "holds fractions"),
-        ([[1], [2]], {}, r"holds List\(Int64\), expected text, whole numbers or booleans"),
-        ([DATE], {}, "holds Date, expected text, whole numbers or booleans"),
-        (["0", "1"], {"positive": "yes"}, "positive 'yes' is no class of target 'y': expected one"),
+        (
+            ["a"],
+            {},
+            "target_classes in 60 rows; expected two classes for binary, every row has 'a'",
+        ),
+        ([None], {}, "target_classes in 0 rows; expected two classes for binary, no row has a"),
+        (list(range(7)), {}, r"there are 7 \(0, 1, 2, 3, 4, …\); a quantity is `task: regression`"),
+        ([i / 2 for i in range(9)], {"task": "multiclass"}, "target_type in 60 rows; expected who"),
+        ([f"u{i}" for i in range(60)], {}, "two classes for binary, there are 60; a quantity"),
+        ([[1], [2]], {}, r"target_type in 60 rows; .* it holds List\(Int64\)"),
+        ([DATE], {}, "target_type in 60 rows; .* it holds Date"),
+        (["0", "1"], {"positive": "yes"}, "positive_unknown .* expected positive 'yes' to be one "),
+        ([1.5], {"task": "regression"}, "target_constant in 60 rows; expected a target that diff"),
     ],
 )
-def test_validate_target_that_has_no_classes_is_refused(
+def test_validate_target_that_cannot_be_learned_is_refused_in_the_report(
     tmp_path: Path, values: list[Any], keys: dict[str, Any], said: str
 ) -> None:
+    found = checked(tmp_path, {"y": (values * N)[:N]}, **keys)
     with pytest.raises(DataError, match=said):
-        checked(tmp_path, {"y": (values * N)[:N]}, **keys)
+        found.raise_refused()
+    assert "target_" in found.html or "positive_unknown" in found.html
 
 
 @pytest.mark.parametrize(
@@ -228,7 +264,7 @@ def test_validate_target_breaks_its_contract(
 
 def test_validate_all_failures_come_at_once(tmp_path: Path) -> None:
     found = checked(
-        tmp_path, {"a": [1] * N, "b": ["u"] * N},
+        tmp_path, {"a": [1] * N, "b": ["u"] * N, "x": first([3.0, 3.0], 1.0)},
         columns={"a": {"min": 2}, "b": {"values": ["v"]}, "x": {"unique": True}},
     )  # fmt: skip
     with pytest.raises(DataError) as error:
@@ -245,3 +281,173 @@ def test_validate_awkward_names_are_only_names(tmp_path: Path) -> None:
     found.raise_refused()
     assert found.contract.named(Role.FEATURE) == ["x", *names]
     assert "<i>" not in found.html
+
+
+def codes(found: Checked) -> list[tuple[str, str, int]]:
+    return [(f.code, f.column, f.count) for f in found.failures]
+
+
+def test_validate_ambiguous_dates_warn_and_name_both_ways(tmp_path: Path) -> None:
+    found = checked(tmp_path, {"d": first(["01/02/2024"], "03/04/2024")})
+    found.raise_refused()
+    (failure,) = found.failures
+    assert (failure.code, failure.count) == ("ambiguous_date", N)
+    assert "formats: ['%d/%m/%Y']` or `formats: ['%m/%d/%Y']" in failure.expected
+    assert rows(tmp_path, "d")[0] == datetime.datetime(2024, 2, 1)
+
+
+def test_validate_one_late_date_settles_day_and_month(tmp_path: Path) -> None:
+    values = ["01/02/2024"] * (N * 10) + ["12/31/2024"]
+    data = {"d": values + ["01/02/2024"], "y": ["n", "p"] * (N * 5 + 1)}
+    found = checked(tmp_path, data)
+    assert [code for code, *_ in codes(found)] == []
+    assert rows(tmp_path, "d")[0] == datetime.datetime(2024, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "declared", "hint"),
+    [
+        (first(["1,5"], "2"), {"type": "number"}, "declare `decimal: ','`"),
+        (first(["1,234"], "2"), {"type": "number"}, "declare `thousands: ','`"),
+        (first(["1.234,50"], "2"), {"type": "number"}, "`decimal: ','` and `thousands: '.'`"),
+        (first(["1 234"], "2"), {"type": "number"}, "declare `thousands: ' '`"),
+        (first(["12%"], "2"), {"type": "number"}, "write them without the sign"),
+    ],
+)
+def test_validate_number_in_another_writing_is_refused_with_a_hint(
+    tmp_path: Path, values: Any, declared: Any, hint: str
+) -> None:
+    found = checked(tmp_path, {"z": values}, columns={"z": declared})
+    with pytest.raises(DataError, match="not_a_number in 1 row") as error:
+        found.raise_refused()
+    assert hint in str(error.value)
+
+
+def test_validate_unread_values_that_only_warn_become_missing(tmp_path: Path) -> None:
+    checks = {"severity": {"not_a_number": "warn"}}
+    columns = {"z": {"type": "number"}}
+    found = checked(tmp_path, {"z": first(["a", "1"], "2")}, columns=columns, checks=checks)
+    found.raise_refused()
+    assert codes(found) == [("not_a_number", "z", 1)]
+    assert "read as missing" in found.failures[0].expected
+    assert rows(tmp_path, "z")[:2] == [None, 1.0]
+
+
+def test_validate_rows_without_target_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    values = first([None, None, None], "a")
+    values[-20:] = ["b"] * 20
+    found = checked(tmp_path, {"y": values})
+    with pytest.raises(DataError, match=r"target_missing in 3 rows .*unlabelled: drop"):
+        found.raise_refused()
+
+
+def test_validate_rows_without_target_are_left_out_where_asked(tmp_path: Path) -> None:
+    values = first([None, None, None], "a")
+    values[-20:] = ["b"] * 20
+    found = checked(tmp_path, {"y": values}, checks={"unlabelled": "drop"})
+    found.raise_refused()
+    assert codes(found) == [("target_missing", "y", 3)]
+    assert len(rows(tmp_path, "y")) == N - 3
+
+
+def test_validate_repeated_rows_and_ids_are_counted_exactly(tmp_path: Path) -> None:
+    data = {"k": ["a", "a", *(f"i{i}" for i in range(N - 2))], "x": first([1.0] * 10, 1.0)}
+    found = checked(tmp_path, data, id="k")
+    assert codes(found) == [("duplicate_ids", "k", 2), ("duplicate_rows", "", N - 2)]
+    assert found.failures[0].places == (0, 1)
+    assert found.failures[1].places == (2, 3, 4, 5, 6)
+
+
+def test_validate_stale_rows_are_refused(tmp_path: Path) -> None:
+    days = [datetime.datetime(2024, 1, 1) + datetime.timedelta(hours=i) for i in range(N)]
+    folder = tmp_path / "again"
+    folder.mkdir()
+    keys: dict[str, Any] = {"timestamp": "t", "checks": {"max_age_s": 3600}}
+    last = days[-1].replace(tzinfo=datetime.UTC)
+    at = {"now": last + datetime.timedelta(seconds=3600)}
+    assert codes(checked(tmp_path, {"t": days}, at=at, **keys)) == []
+    at = {"now": last + datetime.timedelta(seconds=3601)}
+    assert codes(checked(folder, {"t": days}, at=at, **keys)) == [("stale", "t", N)]
+
+
+def test_validate_rare_classes(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    few = ["a"] * (N - 1) + ["b"]
+    assert codes(checked(tmp_path, {"y": few})) == [("class_too_small", "y", 1)]
+    checks = {"min_label_share": 0.2}
+    some = ["a"] * (N - 6) + ["b"] * 6
+    found = checked(tmp_path / "b", {"y": some}, checks=checks)
+    assert codes(found) == [("label_imbalance", "y", 6)]
+
+
+@pytest.mark.parametrize(
+    ("data", "task"),
+    [
+        ({"z": [1.0, 2.0] * (N // 2)}, "binary"),
+        ({"z": ["u", "v"] * (N // 2)}, "binary"),
+        ({"z": [None, 1.0] * (N // 2)}, "binary"),
+        ({"z": [float(i) * 2 for i in range(N)], "y": [float(i) for i in range(N)]}, "regression"),
+    ],
+)
+def test_validate_feature_that_gives_the_target_away_warns(
+    tmp_path: Path, data: Any, task: str
+) -> None:
+    found = checked(tmp_path, data, task=task)
+    assert codes(found) == [("leakage", "z", N)]
+
+
+def test_validate_near_unique_categories_are_no_leak(tmp_path: Path) -> None:
+    data = {"z": [f"u{i % 30}" for i in range(N)]}
+    assert codes(checked(tmp_path, data, columns={"z": {"type": "category"}})) == []
+
+
+def test_validate_row_count_is_compared_with_the_last(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    before = checked(tmp_path / "a", {"y": ["n", "p"] * N, "x": list(range(2 * N))})
+    (tmp_path / "statistics.json").write_text(before.statistics_json)
+    checks = {"max_row_change": 0.4}
+    found = checked(tmp_path / "b", {}, at={"previous": tmp_path}, checks=checks)
+    assert codes(found) == [("row_change", "", N)]
+
+
+def test_validate_unnamed_column_of_a_contract_warns(tmp_path: Path) -> None:
+    named = {"x": {"type": "number"}, "y": {"type": "category"}}
+    data = {"z": ["u", "v", "w"] * (N // 3)}
+    found = checked(tmp_path, data, columns=named, contract="m.contract.yaml")
+    assert codes(found) == [("unexpected_column", "z", N)]
+
+
+def test_validate_more_features_than_rows_warns(tmp_path: Path) -> None:
+    data = {f"c{i}": [(i * j * 31 + j * j) % 97 for j in range(N)] for i in range(N + 1)}
+    found = checked(tmp_path, data, checks={"max_leakage": 1.0})
+    assert ("more_features_than_rows", "", N) in codes(found)
+
+
+def test_validate_findings_of_the_scan_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    finding = Finding(column="x", kind="phone", count=7, looked_at=N, places=(1, 2))
+    write_findings(tmp_path / "in", (finding,))
+    found = checked(tmp_path, {})
+    found.raise_refused()
+    assert codes(found) == [("personal_data", "x", 7)]
+    assert "privacy: public" in found.failures[0].expected
+
+
+def test_validate_checks_go_beyond_a_batch(tmp_path: Path) -> None:
+    count = 520_000
+    values = [0.0] * count
+    values[0], values[260_000], values[-1] = -1.0, -2.0, -3.0
+    data = {"z": values, "y": ["n", "p"] * (count // 2)}
+    found = checked(tmp_path, data, columns={"z": {"min": 0}})
+    failure = next(f for f in found.failures if f.code == "below_min")
+    assert (failure.count, failure.places) == (3, (0, 260_000, count - 1))
+
+
+def test_validate_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        checked(tmp_path / name, {"d": first(["2024-01-02"], "2024-03-04")})
+    one, other = ((tmp_path / n / "out" / ROWS).read_bytes() for n in ("a", "b"))
+    assert one == other
+    assert not list((tmp_path / "a").glob(".scratch*"))

@@ -41,3 +41,18 @@ def test_choose_ports_asked_for_and_taken_is_refused() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(SpecError, match=f"port {port} is already taken: leave it out"):
             choose_ports({"http": port})
+
+
+def test_choose_ports_gives_a_usual_port_to_the_service_that_asked_for_it() -> None:
+    usual = DEFAULT_PORTS["http"]
+    if not is_free(usual):
+        pytest.skip(f"needs port {usual} free")
+    chosen = choose_ports({"grpc": usual})
+    assert chosen["grpc"] == usual
+    assert len(set(chosen.values())) == 3
+
+
+def test_choose_ports_asked_for_twice_is_refused() -> None:
+    said = "port 9000 is asked for by http and monitor: each service needs one of its own"
+    with pytest.raises(SpecError, match=said):
+        choose_ports({"http": 9000, "monitor": 9000})

@@ -1,0 +1,108 @@
+"""How each column's text is to be read: what the spec says of it, else of all columns."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from components.spec import Spec
+
+# What people write for "no value" among numbers, dates and truth values. In a column of text some
+# of these are values ("None" as a payment method), so there only the empty text counts unless the
+# spec says so.
+NUMBER_MISSING = (
+    "NA",
+    "N/A",
+    "n/a",
+    "NaN",
+    "nan",
+    "NULL",
+    "null",
+    "None",
+    "none",
+    "?",
+    "-",
+    "#N/A",
+)
+# Typography has several characters for one mark.
+_ALIKE = {" ": "[\u00a0\u202f\u2009]", "'": "\u2019"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a column's text is read.
+
+    Attributes:
+        missing: texts that mean "no value", besides the empty one.
+        decimal: the decimal mark of its numbers.
+        thousands: the mark between thousands; empty for none.
+        formats: the formats of its dates; empty where they are to be found out.
+        dated: whether it is declared to hold dates.
+        private: whether it holds what ingest hashed or masked, which is read as nothing at all.
+    """
+
+    missing: tuple[str, ...] = ()
+    decimal: str = "."
+    thousands: str = ""
+    formats: tuple[str, ...] = ()
+    dated: bool = False
+    private: bool = False
+
+
+class Readings:
+    """The reading of every column of a spec."""
+
+    def __init__(self, spec: "Spec") -> None:
+        """Takes a spec's `columns` and `csv`."""
+        self._spec = spec
+
+    def of(self, name: str) -> Reading:
+        """Returns the reading of the column of a name."""
+        spec = self._spec
+        column = spec.columns.get(name)
+        decimal, thousands = spec.csv.decimal, spec.csv.thousands or ""
+        if column is None:
+            return Reading(decimal=decimal, thousands=thousands, dated=name == spec.timestamp)
+        return Reading(
+            missing=tuple(column.missing),
+            decimal=column.decimal or decimal,
+            thousands=thousands if column.thousands is None else column.thousands,
+            formats=tuple(column.formats),
+            dated=column.type == "date" or (name == spec.timestamp and column.type is None),
+            private=column.private,
+        )
+
+
+def number_of(text: pl.Expr, reading: Reading) -> pl.Expr:
+    """Reads trimmed text as numbers.
+
+    Args:
+        text: the texts.
+        reading: their marks. Thousands are grouped by three, but for the later groups by two or
+            three, as in India; a mark in any other place makes a text no number.
+
+    Returns:
+        float64; null for what is no number, infinite for "inf".
+    """
+    decimal, thousands = reading.decimal, reading.thousands
+    if decimal == "." and not thousands:
+        return text.cast(pl.Float64, strict=False)
+    whole = r"\d+"
+    if thousands:
+        if alike := _ALIKE.get(thousands):
+            text = text.str.replace_all(alike, thousands)
+        mark = re.escape(thousands)
+        whole = rf"(?:\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
+    point = re.escape(decimal)
+    number = rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+    shape = rf"^[+-]?(?:{number}|(?i:inf|infinity))$"
+    plain = text.str.replace_all(thousands, "", literal=True) if thousands else text
+    plain = plain.str.replace(decimal, ".", literal=True)
+    return pl.when(text.str.contains(shape)).then(plain).cast(pl.Float64, strict=False)
+
+
+def stripped(tokens: tuple[str, ...]) -> list[str]:
+    """Returns tokens as they stand in trimmed text."""
+    return [token.strip() for token in tokens]

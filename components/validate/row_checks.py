@@ -1,0 +1,132 @@
+"""What every row owes by the contract of each column."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from components.contract import ColumnContract, ColumnType, Role, has_text
+from components.validate.date_columns import moment_name
+from components.validate.profile import LARGEST_FEATURE, Profile
+from components.validate.reading import NUMBER_MISSING, number_of
+from components.validate.schema import RowCheck
+from components.validate.target import target_text
+from components.validate.typed import present, typed
+from components.validate.writing import hint, written
+
+_MOSTLY = 0.5
+NEEDED = (Role.ID, Role.TIMESTAMP, Role.GROUP)
+_DESCRIBING = (Role.FEATURE, Role.IGNORED)
+
+
+@dataclass(frozen=True)
+class ColumnChecks:
+    """The checks of one column and what they look at.
+
+    Attributes:
+        inputs: the expressions that the checks need, under the names that they use.
+        checks: what every row owes.
+    """
+
+    inputs: tuple[pl.Expr, ...]
+    checks: tuple[RowCheck, ...]
+
+
+def column_checks(column: ColumnContract, seen: Profile, *, is_class: bool) -> ColumnChecks:
+    """Says what every row owes by one column's contract.
+
+    Args:
+        column: the contract.
+        seen: what the column holds; what it shows to be kept by all rows is not checked again.
+        is_class: whether the column is a target of classes.
+
+    Returns:
+        The checks; none where nothing is declared that a row could break.
+    """
+    text = target_text(column, seen).alias(column.name) if is_class else typed(column, seen)
+    value = pl.col(column.name)
+    inputs, checks = [text], list(_declared(column, value))
+    for code, breaks, expected in (
+        *_absent(column, seen),
+        *(() if is_class else _unread(column, seen)),
+    ):
+        flag = f"{column.name}\0{code}"
+        inputs.append(breaks.fill_null(False).alias(flag))
+        checks.append(RowCheck(code, column.name, pl.col(flag), expected))
+    return ColumnChecks(tuple(inputs), tuple(checks))
+
+
+def _declared(column: ColumnContract, value: pl.Expr) -> Iterator[RowCheck]:
+    name = column.name
+    if column.minimum is not None:
+        said = f"at least {column.minimum!r}"
+        yield RowCheck("below_min", name, value < column.minimum, said)
+    if column.maximum is not None:
+        said = f"at most {column.maximum!r}"
+        yield RowCheck("above_max", name, value > column.maximum, said)
+    if column.values is not None:
+        unknown = value.is_not_null() & ~value.is_in(list(column.values))
+        yield RowCheck("unknown_value", name, unknown, f"one of {', '.join(column.values)}")
+
+
+def _absent(column: ColumnContract, seen: Profile) -> Iterator[tuple[str, pl.Expr, str]]:
+    absent = present(column, seen).is_null()
+    if not has_text(seen.dtype):
+        # No list is an id.
+        absent = pl.col(column.name).is_null() | pl.col(column.name).is_not_null()
+    elif not seen.missing:
+        return
+    if column.role is Role.TARGET and column.nullable:
+        yield (
+            "target_missing",
+            absent,
+            "a target in every row; to leave such rows out: `checks: {unlabelled: drop}`",
+        )
+    elif not column.nullable:
+        said = "a value in every row, as `nullable: false` is declared"
+        yield "missing", absent, said
+    elif column.role in NEEDED:
+        yield "missing", absent, f"a single value in every row, as it is the {column.role}"
+
+
+def _unread(column: ColumnContract, seen: Profile) -> Iterator[tuple[str, pl.Expr, str]]:
+    """What has a value that does not read as the type; the way out is in the message."""
+    source, value, kind = present(column, seen), typed(column, seen), column.type
+    unread = value.is_null() & source.is_not_null()
+    if kind is ColumnType.NUMBER:
+        if not seen.numeric or seen.extreme:
+            largest = f" within ±{LARGEST_FEATURE:.2g}" if column.role is not Role.TARGET else ""
+            yield "not_a_number", unread, _advised(f"a finite number{largest}", hint(seen.way))
+    elif kind is ColumnType.DATE:
+        if not seen.is_date:
+            form = ", ".join(seen.formats)
+            said = f"a date ({form})" if form else "a date"
+            yield "not_a_date", unread, f"{said}; declare its `formats`, such as ['%d.%m.%Y']"
+    elif kind is ColumnType.BOOLEAN:
+        if not seen.boolean:
+            said = "true or false, yes or no, 1 or 0; two other values are `type: category`"
+            yield "not_a_boolean", unread, said
+    elif column.role in _DESCRIBING and column.inferred and seen.dtype == pl.String:
+        yield from _mixed(column.name, source, seen)
+
+
+def _mixed(name: str, source: pl.Expr, seen: Profile) -> Iterator[tuple[str, pl.Expr, str]]:
+    """A column of text most of which is something else."""
+    present_rows = seen.rows - seen.missing
+    number = number_of(source, seen.reading)
+    ways = "declare the texts as `missing`, or `type: category`"
+    if _MOSTLY * present_rows <= seen.numbers < present_rows:
+        strange = number.is_null() & ~source.is_in(NUMBER_MISSING) & source.is_not_null()
+        said = f"numbers, as in most rows; {ways}"
+        yield "mixed_types", strange, _advised(said, hint(seen.way) if seen.styled else "")
+    elif seen.styled and _MOSTLY * present_rows <= seen.styled + seen.numbers:
+        other = written(source, seen.way) & number.is_null()
+        yield "mixed_types", other, _advised("numbers or texts", hint(seen.way))
+    elif seen.formats and _MOSTLY * present_rows <= seen.dated < present_rows:
+        said = f"dates ({', '.join(seen.formats)}), as in most rows; declare all `formats`, or"
+        strange = pl.col(moment_name(name)).is_null() & source.is_not_null()
+        yield "mixed_types", strange, f"{said} {ways}"
+
+
+def _advised(said: str, advice: str) -> str:
+    return f"{said}; {advice}" if advice else said

@@ -1,0 +1,30 @@
+"""Arguments and options that several of the commands share."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec's YAML file.")]
+StateOption = Annotated[
+    Path, typer.Option("--state", metavar="DIR", help="Where everything is kept.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec, dotted."),
+]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
+DEFAULT_STATE = Path(".kubeloop")
+
+
+def port_option(meaning: str, *, least: int = 1) -> Any:
+    """Describes an option that holds a port.
+
+    Args:
+        meaning: its help.
+        least: 0 where that takes a free one.
+
+    Returns:
+        What goes into `Annotated`.
+    """
+    return typer.Option(min=least, max=65535, help=meaning)
