@@ -61,6 +61,7 @@ def prepare_examples(
         _write(split, contract, folders)
         train = _training_rows(folders[0], split.counts.rows[0])
         signature, dropped = build_signature(contract, spec.features, train)
+        signature = signature.model_copy(update={"ignored": (*signature.ignored, *_absent(spec))})
         for feature in dropped:
             logger.info("feature dropped name=%r reason=%r", feature.name, feature.reason)
         schema = ExampleSchema(
@@ -77,6 +78,12 @@ def prepare_examples(
     if rows[0] < len(signature.number_columns) + len(signature.strings):
         logger.warning("fewer training rows than features rows=%d", rows[0])
     return rows[0], rows[1], rows[2]
+
+
+def _absent(spec: "Spec") -> list[str]:
+    """Lists the source's columns that ingest left out: clients may send them all the same."""
+    private = (name for name, column in spec.columns.items() if column.privacy == "drop")
+    return list(dict.fromkeys([*spec.drop, *private]))
 
 
 @dataclass(frozen=True)

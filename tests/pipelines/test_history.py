@@ -118,15 +118,6 @@ def test_damaged_file_is_named_and_nothing_is_done(
     assert laptop.processes() == []
 
 
-def test_clean_keeps_champion_and_the_version_before(laptop: Laptop) -> None:
-    done = laptop.run("clean", "--keep", "0")
-    assert (done.returncode, done.stdout) == (0, "removed 1 runs\n"), done.stderr
-    assert sorted(run.name[-1] for run in State(laptop.state).runs.iterdir()) == ["2", "3"]
-    gone = laptop.run("rollback", NAME, "--to", "1")
-    assert gone.returncode == 1
-    assert f"the bundle of {NAME!r} version 1 is gone" in gone.stderr
-
-
 def read_only(laptop: Laptop, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Runs the command where the state folder is a file system that can only be read."""
     # A namespace of its own: the root user may write into a folder whatever its mode says.
@@ -143,3 +134,14 @@ def read_only(laptop: Laptop, *arguments: str) -> "subprocess.CompletedProcess[s
         text=True,
         check=False,
     )
+
+
+def test_clean_keeps_champion_and_the_version_before(made: Path) -> None:
+    # Not in a copy: the registry names the bundles by where they were made.
+    laptop = Laptop(made)
+    done = laptop.run("clean", "--keep", "0")
+    assert (done.returncode, done.stdout) == (0, "removed 1 runs\n"), done.stderr
+    assert sorted(run.name[-1] for run in State(laptop.state).runs.iterdir()) == ["2", "3"]
+    gone = laptop.run("rollback", NAME, "--to", "1")
+    assert gone.returncode == 1
+    assert f"the bundle of {NAME!r} version 1 is gone" in gone.stderr

@@ -78,9 +78,8 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFrame, Lapt
     assert process.returncode == 0
 
     # A run that fails over its data talks about rows: about where they are, not what they hold.
-    broken = rows.with_columns(
-        pl.when(pl.int_range(400) == 7).then(pl.lit("?!")).otherwise("pages")
-    )
+    strange = pl.when(pl.int_range(pl.len()) == 7).then(pl.lit("?!")).otherwise(pl.col("pages"))
+    broken = rows.with_columns(strange.alias("pages"))
     broken.write_csv(laptop.folder / "rows.csv")
     failed = laptop.run("run", "spec.yaml", "--set", "columns.pages.type=number")
     assert failed.returncode == 1
@@ -105,7 +104,7 @@ def requests(laptop: Laptop, rows: pl.DataFrame) -> str:
         ask(url, body, row["visit"])
         for body, row in zip((plain, wrong, strange), plain, strict=False)
     ]
-    assert [status for status, _ in answers] == [200, 400, 400]
+    assert [status for status, _ in answers] == [200, 400, 400], answers[0][1]
     # A client's own id and what it wrongly sends as a number come back to that client alone.
     return answers[0][1]
 

@@ -247,3 +247,14 @@ def test_prepare_more_features_than_rows_is_allowed_and_said(
         counts = prepared(tmp_path, data)
     assert f"fewer training rows than features rows={counts[0]}" in caplog.text
     assert len(read_examples(tmp_path / "train").schema.signature.numbers) > counts[0]
+
+
+def test_prepare_columns_that_ingest_left_out_may_still_be_sent(tmp_path: Path) -> None:
+    columns = {"name": {"privacy": "drop"}, "mail": {"privacy": "mask"}}
+    prepared(
+        tmp_path,
+        {"n": [float(i) for i in range(N)], "mail": ["x@x"] * N},
+        drop=["notes"],
+        columns=columns,
+    )
+    assert read_schema(tmp_path / "train").signature.ignored == ("mail", "y", "notes", "name")
