@@ -1,7 +1,8 @@
 """Steps of a fitted pipeline that scikit-learn does not have; each is one that ONNX repeats.
 
 They stand here and not in `train`, because a pipeline's file names its classes, and every stage
-that opens one, a server too, must find them. Their ONNX forms are in `components.package.onnx`.
+that opens one, a server too, must find them. Their ONNX forms are in
+`components.package.converters`.
 """
 
 from collections.abc import Sequence

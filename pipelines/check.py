@@ -44,6 +44,7 @@ def examine(spec: Spec, *, observing: bool = False) -> Examined:
         table, typed = Path(scratch, "table"), Path(scratch, "typed")
         # What is hashed here is thrown away with its key.
         key = Path(scratch, "privacy.key")
+        key.touch(mode=0o600)
         key.write_bytes(secrets.token_bytes(32))
         os.environ[KEY_FILE_VARIABLE] = str(key)
         try:

@@ -11,6 +11,7 @@ import polars as pl
 from components.contract import ColumnType, Contract, Lineage, Role
 from components.errors import SpecError
 from components.findings import Finding
+from components.ingest.formats import shown
 from components.ingest.opening import opened
 from components.ingest.personal import find_personal
 from components.spec import CANDIDATES, SEARCH_METRIC, Csv, parse
@@ -67,7 +68,11 @@ def draft_spec(data: str, target: str, folder: Path) -> str:
             first = tables[0].rows.head(_LOOKED_AT + 1).collect(engine="streaming")
     rows = first.head(_LOOKED_AT).lazy()
     if target not in first.columns:
-        msg = f"target {target!r} is no column of {data!r}: it has {', '.join(first.columns)}"
+        # Without a header line, its first row stands for the names.
+        msg = (
+            f"target {target!r} is no column of {shown(data)!r}, which has {first.width:,}: check "
+            "the spelling, and that its first line is a header"
+        )
         raise SpecError(msg)
     profiles, joined = profile(rows, lambda _: Reading())
     look = _Look(joined, profiles, find_personal(rows, [target]), first.height <= _LOOKED_AT)

@@ -17,7 +17,8 @@ from urllib3.util import Retry
 from components.errors import DataError
 from components.ingest.formats import shown
 from components.ingest.patience import Patience
-from components.ingest.scratch import is_full, require_room
+from components.ingest.scratch import require_room
+from components.landing import is_full
 
 _CHUNK = 2**20
 _AGAIN = (429, 500, 502, 503, 504)

@@ -13,7 +13,8 @@ from typing import Any
 
 from components.errors import DataError
 from components.ingest.patience import Patience
-from components.ingest.scratch import is_full, require_room
+from components.ingest.scratch import require_room
+from components.landing import is_full
 
 _AWS = (
     "AWS_ACCESS_KEY_ID",

@@ -13,7 +13,7 @@ import polars as pl
 
 from components.contract import canonical_text, has_text
 from components.errors import DataError
-from components.ingest.columns import listed
+from components.ingest.columns import HEADERLESS, is_header, listed
 
 _MOMENT = pl.Datetime("us")
 
@@ -61,6 +61,9 @@ def _missing(names: list[str], schema: pl.Schema) -> list[str]:
     known = set(names)
     lacks = [name for name in names if name not in schema]
     adds = [name for name in schema if name not in known]
+    if not is_header(schema.names(), names):
+        there = f"has {len(names) - len(lacks):,} of {len(names):,} columns"
+        return [f"{there} and {len(adds):,} others, so that {HEADERLESS}"]
     return [f"lacks {listed(lacks)}"] * bool(lacks) + [f"adds {listed(adds)}"] * bool(adds)
 
 

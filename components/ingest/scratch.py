@@ -4,7 +4,6 @@ It lies beside the stage's output, where there is room for a table, and is gone 
 however it ends; what a killed process left there, the next run over the same output removes.
 """
 
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from components.errors import DataError
 
 # So much of a disk stays free, for others to go on: a share of it, and no more than 1 GiB.
 _RESERVED_SHARE, _RESERVED = 0.05, 2**30
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -56,11 +54,3 @@ def require_room(folder: Path, needed: int, name: str) -> None:
             f"{needed:,} bytes more and {free:,} are free; make room there"
         )
         raise DataError(msg)
-
-
-def is_full(exc: BaseException) -> bool:
-    """Returns whether an error says that a disk, or one's share of it, is full."""
-    if isinstance(exc, OSError) and exc.errno in _FULL:
-        return True
-    # Polars passes on the system's text alone.
-    return any(f"(os error {code})" in str(exc) for code in _FULL)

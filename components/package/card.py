@@ -32,38 +32,56 @@ def render(
     Returns:
         Markdown. Everything in it is about columns and counts, never about a row.
     """
-    signature = manifest.signature
-    lines = [
+    lines = _head(manifest, evaluation.best, _parity_text(parity, reason))
+    lines += _scores(evaluation) + _gates(evaluation) + _inputs(manifest)
+    lines += _split(manifest, schema) + _dropped(schema)
+    return "\n".join(lines) + "\n"
+
+
+def _head(manifest: Manifest, best: str, parity: str) -> list[str]:
+    return [
         f"# {manifest.name}",
         "",
-        f"A {manifest.task} model ({evaluation.best}) that predicts "
-        f"{_code(manifest.spec['target'])} from {len(signature.inputs)} features.",
+        f"A {manifest.task} model ({best}) that predicts "
+        f"{_code(manifest.spec['target'])} from {len(manifest.signature.inputs)} features.",
         "",
         f"- Trained at {manifest.trained_at} by run `{manifest.run_id}`, code "
         f"`{manifest.revision}`",
         f"- Data: {manifest.data.rows:,} rows, {manifest.data.columns} columns, "
         f"`{manifest.data.fingerprint}`",
-        f"- Runtime: {manifest.runtime}{_parity_text(parity, reason)}",
-        "",
-        "## Hold-out metrics",
-        "",
-        "| metric | value | 95 % interval |",
-        "|---|---|---|",
+        f"- Runtime: {manifest.runtime}{parity}",
     ]
+
+
+def _scores(evaluation: Evaluation) -> list[str]:
+    """How good the chosen model is on the test rows, and the others on the validation rows."""
+    lines = ["", "## Hold-out metrics", ""]
+    lines += ["| metric | value | 95 % interval |", "|---|---|---|"]
     lines += [
         f"| {name} | {i.value:.4f} | {i.low:.4f} to {i.high:.4f} |"
         for name, i in evaluation.metrics["test"].items()
     ]
     lines += ["", f"## Candidates, by {evaluation.metric} on the validation rows", ""]
     lines += ["| candidate | score | parameters |", "|---|---|---|"]
-    lines += [f"| {c.name} | {c.score:.4f} | {_params(c.params)} |" for c in evaluation.candidates]
-    if evaluation.gates:
-        lines += ["", "## Gates", "", "| gate | value | threshold | passed |", "|---|---|---|---|"]
-        lines += [
-            f"| {g.expected} | {g.value:.4f} | {g.threshold:g} | {'yes' if g.passed else 'no'} |"
-            for g in evaluation.gates
-        ]
-    lines += ["", "## Inputs", "", "| name | type | missing allowed | categories |"]
+    return lines + [
+        f"| {c.name} | {c.score:.4f} | {_params(c.params)} |" for c in evaluation.candidates
+    ]
+
+
+def _gates(evaluation: Evaluation) -> list[str]:
+    if not evaluation.gates:
+        return []
+    lines = ["", "## Gates", "", "| gate | value | threshold | passed |", "|---|---|---|---|"]
+    return lines + [
+        f"| {g.expected} | {g.value:.4f} | {g.threshold:g} | {'yes' if g.passed else 'no'} |"
+        for g in evaluation.gates
+    ]
+
+
+def _inputs(manifest: Manifest) -> list[str]:
+    """What a client sends, what is made of other columns that it sends, and what it gets."""
+    signature = manifest.signature
+    lines = ["", "## Inputs", "", "| name | type | missing allowed | categories |"]
     lines += ["|---|---|---|---|"]
     lines += [
         f"| {_cell(f.name)} | {f.dtype} | {'yes' if f.nullable else 'no'} | "
@@ -75,8 +93,7 @@ def render(
     if signature.ignored:
         names = ", ".join(_code(name) for name in signature.ignored)
         lines += ["", f"Columns that are no features, dropped where a client sends them: {names}."]
-    lines += _split(manifest, schema) + _dropped(schema)
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _split(manifest: Manifest, schema: ExampleSchema) -> list[str]:

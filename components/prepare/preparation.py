@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from components.contract import ROWS, Contract, Role
+from components.contract import ROW_GROUP, ROWS, Contract, Role
 from components.errors import DataError
 from components.examples import SCHEMA, ExampleSchema, write_schema
+from components.landing import landing, room_in
 from components.prepare import proof
 from components.prepare.features import TrainingRows, build_signature, candidates
 from components.prepare.split import entity_of, part_of
@@ -28,9 +29,6 @@ logger = logging.getLogger(__name__)
 # the table is wide: 20 million values are 160 MB.
 _SAMPLE_ROWS = 100_000
 _SAMPLE_VALUES = 20_000_000
-# Small row groups keep the memory of whoever reads them flat (measured: 182 MB for 4 million rows
-# by 20 columns, where groups of 131,072 took 468 MB).
-ROW_GROUP = 32_768
 _INDEX: Final = "\0index"
 
 
@@ -55,7 +53,11 @@ def prepare_examples(
     contract = Contract.read(data)
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-    with _whole_or_nothing(folders), TemporaryDirectory(dir=folders[0]) as scratch:
+    with (
+        room_in(folders[0].parent),
+        _whole_or_nothing(folders),
+        TemporaryDirectory(dir=folders[0]) as scratch,
+    ):
         split = _mark(spec, contract, data / ROWS, Path(scratch) / "marks.parquet")
         shared = _prove(spec, contract, split)
         _write(split, contract, folders)
@@ -144,7 +146,8 @@ def _write(split: _Split, contract: Contract, folders: tuple[Path, Path, Path]) 
     columns = [*(column.name for column in candidates(contract)), contract.target]
     for part, folder in enumerate(folders):
         chosen = split.marked.filter(pl.col(proof.PART) == part).select(columns)
-        chosen.sink_parquet(folder / ROWS, row_group_size=ROW_GROUP, engine="streaming")
+        with landing(folder / ROWS) as path:
+            chosen.sink_parquet(path, row_group_size=ROW_GROUP, engine="streaming")
     written = [pl.scan_parquet(folder / ROWS, glob=False).select(pl.len()) for folder in folders]
     lengths = tuple(table.item() for table in pl.collect_all(written))
     proof.require_complete(split.rows, split.counts, lengths)

@@ -74,9 +74,15 @@ def _reading(spec: "Spec") -> Iterator[Finding]:
                 yield Problem(f"{path}.{key}", stated, expected), (f"{path}.type",)
         decimal = column.decimal or spec.csv.decimal
         if decimal == (column.thousands or spec.csv.thousands):
-            where = f"{path}.decimal" if column.decimal else f"{path}.thousands"
-            if column.decimal or column.thousands:
-                yield Problem(where, decimal, "another mark than that of thousands"), ("csv",)
+            if column.decimal:
+                expected = "another mark than that of thousands"
+                yield Problem(f"{path}.decimal", decimal, expected), ("csv",)
+            elif column.thousands:
+                expected = (
+                    f"another mark than the decimal mark, which is {decimal!r} unless `decimal` "
+                    "says otherwise"
+                )
+                yield Problem(f"{path}.thousands", decimal, expected), ("csv",)
     csv = spec.csv
     if csv.decimal == csv.thousands:
         yield Problem("csv.thousands", csv.thousands, "another mark than csv.decimal"), ()
@@ -96,6 +102,13 @@ def _checks(spec: "Spec") -> Iterator[Finding]:
     if spec.checks.max_age_s is not None and spec.timestamp is None:
         expected = "a column's name, because checks.max_age_s is set"
         yield Problem("timestamp", MISSING, expected), ("checks.max_age_s",)
+
+
+def _features(spec: "Spec") -> Iterator[Finding]:
+    weight = spec.features.class_weight
+    if spec.task == "regression" and weight != "none":
+        expected = "none, because task is 'regression'"
+        yield Problem("features.class_weight", weight, expected), ("task",)
 
 
 def _role_types(spec: "Spec") -> Iterator[Finding]:
@@ -126,5 +139,6 @@ DATA_RULES: tuple[Callable[["Spec"], Iterator[Finding]], ...] = (
     _private,
     _reading,
     _checks,
+    _features,
     _role_types,
 )

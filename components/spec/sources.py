@@ -9,7 +9,7 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from components.spec.problems import did_you_mean, one_of, refusal
 from components.spec.vocabulary import DATASETS
@@ -17,6 +17,14 @@ from components.spec.vocabulary import DATASETS
 SCHEMES: Final = ("file", "s3", "gs", "https", "sklearn")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
+# What names a secret in an address's query: the last word of a parameter's name, or two of them; so
+# of links signed by Amazon, Google and Azure (X-Amz-Signature, sig) and of common services.
+_SECRETS = frozenset(
+    {"token", "jwt", "sig", "signature", "secret", "password", "passwd", "pwd", "credential"}
+    | {"credentials", "auth", "authorization", "apikey", "accesskey", "secretkey", "privatekey"}
+    | {"subscriptionkey", "authkey"}
+)
+_WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -113,18 +121,37 @@ def _check_place(source: str, scheme: str) -> None:
     except ValueError:
         expected = "a URI"
         raise refusal(expected) from None
+    is_web = scheme in {"https", "http"}
+    plain = re.sub(r"(?s)([?#]).*", r"\1***", source) if is_web else source
     if parts.password is not None:
         # The spec travels into bundles and reports.
         expected = "no password in a source"
         hint = "credentials come from the environment or a mounted secret"
-        raise refusal(expected, hint, source.replace(parts.password, "***"))
+        raise refusal(expected, hint, plain.replace(parts.password, "***"))
+    if is_web and (name := _secret_key(parts.query, parts.fragment)):
+        expected = f"no credentials in a source, as its {name!r} is"
+        hint = (
+            "credentials come from the file that the environment's NETRC names; instead of a "
+            "signed link, name the object by s3:// or gs://"
+        )
+        raise refusal(expected, hint, plain)
     if scheme == "file" and not _file_path(source).startswith("/"):
         expected = "file:/// and an absolute path"
         raise refusal(expected, "write a relative path without 'file:'")
-    is_web = scheme in {"https", "http"}
     if scheme != "file" and (not parts.netloc or parts.path in {"", "/"}):
         expected = f"{scheme}:// and a {'host' if is_web else 'bucket'}, then a path"
         raise refusal(expected)
     if is_web and glob.has_magic(parts.path):
         expected = f"{scheme}:// and one file, since a web server lists none"
         raise refusal(expected, "name every file, or percent-encode *, ? and [")
+
+
+def _secret_key(*queries: str) -> str:
+    """Finds the name of a parameter that holds a secret; empty where there is none."""
+    for query in queries:
+        for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True):
+            words = [word.lower() for word in _WORDS.split(name) if word]
+            # `sort_key` is none, a bare `key` is one for the services that ask for it.
+            if _SECRETS & {"".join(words[-1:]), "".join(words[-2:])} or words == ["key"]:
+                return name
+    return ""

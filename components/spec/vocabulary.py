@@ -81,7 +81,9 @@ REASONS: Final[dict[str, Severity]] = {
     "duplicate_ids": "warn",
     "label_imbalance": "warn",
     "leakage": "warn",
+    "empty_source": "warn",
     "shared_rows": "warn",
+    "more_features_than_rows": "warn",
 }
 """Why data may break its contract, and what each reason does unless `checks.severity` says so."""
 

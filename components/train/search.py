@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 from optuna import Trial
 from optuna.trial import FrozenTrial
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from components.candidate import Candidate
@@ -46,40 +47,21 @@ def search(
     for part in parts:
         _require_float32(part)
     limit_threads(worthwhile_threads(threads, examples.numbers.size + examples.strings.size))
-    # Preprocessing has nothing to search: it is fitted once, and every trial fits on its result.
-    features = preprocessor(
-        examples,
-        scale=candidate in ("logistic", "linear"),
-        # Boosting learns which way a missing number goes; the others need a number.
-        impute=candidate != "hist_gradient_boosting",
-        clips=_clips(spec, examples),
-        encode_above=spec.features.target_encode_above,
-        seed=spec.search.seed,
-    )
+    features = _preprocessor(candidate, spec, examples)
     rows = features.fit_transform(frame(examples.numbers, examples.strings), examples.target)
     held = features.transform(frame(validation.numbers, validation.strings))
-    metric, best = spec.search.metric, _Best()
-    larger = metric in GREATER_IS_BETTER
+    metric, best = spec.search.metric, _Best(larger=spec.search.metric in GREATER_IS_BETTER)
 
     def objective(trial: Trial) -> float:
         params = suggest(candidate, trial)
-        model = estimator(
-            candidate,
-            params,
-            examples.target,
-            seed=spec.search.seed,
-            threads=threads,
-            balanced=spec.features.class_weight == "balanced",
-        )
-        model.fit(rows, examples.target)
-        settle(model)
+        model = _fit(candidate, params, spec, (rows, examples.target), threads)
         answer = model.predict_proba if hasattr(model, "predict_proba") else model.predict
         raw = np.asarray(answer(held), dtype=np.float64)
         score = measure(metric, spec.task, validation.target, raw)
-        best.keep(model, params, score, larger=larger)
+        best.keep(model, params, score)
         return score
 
-    trials = _optimize(objective, candidate, spec, larger=larger)
+    trials = _optimize(objective, candidate, spec, larger=best.larger)
     if best.model is None:
         msg = f"candidate {candidate!r}: no trial gave a {metric} on the validation rows"
         raise TrainingError(msg)
@@ -92,6 +74,37 @@ def search(
         trained_at=_now(),
     )
     return Pipeline([("features", features), ("model", best.model)]), record
+
+
+def _preprocessor(candidate: str, spec: Spec, examples: Examples) -> ColumnTransformer:
+    """What every trial's fit is preceded by: it has nothing to search, and so is fitted once."""
+    return preprocessor(
+        examples,
+        scale=candidate in ("logistic", "linear"),
+        # Boosting learns which way a missing number goes; the others need a number.
+        impute=candidate != "hist_gradient_boosting",
+        clips=_clips(spec, examples),
+        encode_above=spec.features.target_encode_above,
+        seed=spec.search.seed,
+    )
+
+
+def _fit(
+    candidate: str, params: dict[str, Any], spec: Spec, part: tuple[Any, Any], threads: int
+) -> Any:
+    """Fits an estimator on preprocessed rows and their target."""
+    rows, target = part
+    model = estimator(
+        candidate,
+        params,
+        target,
+        seed=spec.search.seed,
+        threads=threads,
+        balanced=spec.features.class_weight == "balanced",
+    )
+    model.fit(rows, target)
+    settle(model)
+    return model
 
 
 def _clips(spec: Spec, examples: Examples) -> list[tuple[float, float] | None]:
@@ -128,12 +141,13 @@ def _optimize(objective: Any, candidate: str, spec: Spec, *, larger: bool) -> in
 class _Best:
     """The best fit so far, kept while the search goes on so that none has to be made again."""
 
+    larger: bool
     model: Any = None
     params: dict[str, Any] = field(default_factory=dict)
     score: float = float("nan")
 
-    def keep(self, model: Any, params: dict[str, Any], score: float, *, larger: bool) -> None:
-        better = score > self.score if larger else score < self.score
+    def keep(self, model: Any, params: dict[str, Any], score: float) -> None:
+        better = score > self.score if self.larger else score < self.score
         if np.isfinite(score) and (self.model is None or better):
             self.model, self.params, self.score = model, params, score
 

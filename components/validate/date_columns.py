@@ -57,8 +57,34 @@ def read_dates(
     Returns:
         What was found, by column; and the rows with the moments beside them.
     """
-    shaped = set(likely_dates(sample))
     texts_of = _texts(rows.collect_schema(), readings)
+    formats = _first_formats(sample, readings, texts_of)
+    twins = {n: twin_of(f) for n, f in formats.items() if not readings[n].formats}
+    read = _Read(rows, texts_of, scratch)
+    counts, table = read.once(formats, _some(twins))
+    more = _further_formats(formats, readings, texts_of, counts, table)
+    better = {n: t for n, t in _some(twins).items() if counts[f"{n}\0twin"] > counts[n]}
+    if more or better:
+        # The other order of day and month explains the whole better than a mixture of both.
+        formats |= more | better
+        twins |= {name: twin_of(formats[name]) for name in (*better, *more)}
+        counts, table = read.once(formats, _some(twins))
+    found = {
+        name: DateColumn(
+            formats=forms,
+            dated=counts[name],
+            twin=twins[name] if twins.get(name) and counts[f"{name}\0twin"] == counts[name] else (),
+        )
+        for name, forms in formats.items()
+    }
+    return found, table
+
+
+def _first_formats(
+    sample: pl.DataFrame, readings: Mapping[str, Reading], texts_of: Mapping[str, pl.Expr]
+) -> dict[str, tuple[str, ...]]:
+    """The declared formats, and those that read the first rows of what may be dates."""
+    shaped = set(likely_dates(sample))
     formats = {n: r.formats for n, r in readings.items() if r.formats and n in texts_of}
     for name in sample.columns:
         reading = readings[name]
@@ -67,35 +93,33 @@ def read_dates(
             texts = sample[name].drop_nulls()
             if found := find_formats(texts.filter(~texts.is_in(words)).to_list()):
                 formats[name] = found
-    twins = {n: twin_of(f) for n, f in formats.items() if not readings[n].formats}
-    read = _Read(rows, texts_of, scratch)
-    counts, table = read.once(formats, {n: t for n, t in twins.items() if t})
+    return formats
+
+
+def _further_formats(
+    formats: Mapping[str, tuple[str, ...]],
+    readings: Mapping[str, Reading],
+    texts_of: Mapping[str, pl.Expr],
+    counts: Mapping[str, int],
+    table: pl.LazyFrame,
+) -> dict[str, tuple[str, ...]]:
+    """The formats with those added that read rows which the first ones do not, where there are."""
     unread = {
         name: _unread(texts_of[name], name, readings[name])
         for name in formats
         if not readings[name].formats and counts[name] < counts["rows"]
     }
-    more = {
+    return {
         name: longer
         for name, texts in unread_sample(table, unread, _SAMPLE).items()
         if len(formats[name]) < MOST_FORMATS
         and (longer := find_formats(texts, formats[name])) != formats[name]
     }
-    better = {n: t for n, t in twins.items() if t and counts[f"{n}\0twin"] > counts[n]}
-    if more or better:
-        # The other order of day and month explains the whole better than a mixture of both.
-        formats |= more | better
-        twins |= {name: twin_of(formats[name]) for name in (*better, *more)}
-        counts, table = read.once(formats, {n: t for n, t in twins.items() if t})
-    found_ones = {
-        name: DateColumn(
-            formats=forms,
-            dated=counts[name],
-            twin=twins[name] if twins.get(name) and counts[f"{name}\0twin"] == counts[name] else (),
-        )
-        for name, forms in formats.items()
-    }
-    return found_ones, table
+
+
+def _some(twins: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The columns that have a twin."""
+    return {name: twin for name, twin in twins.items() if twin}
 
 
 def _texts(schema: pl.Schema, readings: Mapping[str, Reading]) -> dict[str, pl.Expr]:

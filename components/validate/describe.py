@@ -1,21 +1,37 @@
-"""Describes a typed table: one pass that counts all rows, then a closer look at a sample."""
+"""Describes a typed table: what one pass has counted of all rows, and a closer look at a sample."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
 
 from components.contract import ColumnContract, ColumnType, Contract, Role
-from components.validate.association import answers, correlate
+from components.validate.association import Answers, answers, correlate
 from components.validate.changes import compare
 from components.validate.failure import Failure
 from components.validate.look import Look, label_text
 from components.validate.statistics import Broken, Statistics
-from components.validate.tally import count
+from components.validate.tally import Counted, count
+
+
+def count_typed(rows: pl.LazyFrame, contract: Contract) -> Counted:
+    """Makes the one pass over a typed table that `describe` needs.
+
+    Args:
+        rows: typed: float64, text and datetime (µs) by column; the target as class index (int64)
+            or float64. Neither NaN nor infinity is in it. Read by batches, in order.
+        contract: of all its columns.
+
+    Returns:
+        Counts of all rows, and a sample of the columns of which more than counts may be told.
+    """
+    present = rows.select([column.name for column in contract.columns])
+    private = [column.name for column in contract.columns if column.private]
+    return count(present, private, [c.name for c in contract.columns if _withheld(c, set())])
 
 
 def describe(
-    rows: pl.LazyFrame,
+    rows: pl.LazyFrame | Counted,
     contract: Contract,
     failures: Iterable[Failure] = (),
     *,
@@ -26,8 +42,7 @@ def describe(
     """Describes a table.
 
     Args:
-        rows: typed: float64, text and datetime (µs) by column; the target as class index (int64)
-            or float64. Neither NaN nor infinity is in it. Read once, by batches, in order.
+        rows: a typed table, or what `count_typed` gave for it.
         contract: of all its columns.
         failures: what breaks the contract; a column with the reason `personal_data` is described
             by counts alone.
@@ -38,28 +53,20 @@ def describe(
     Returns:
         The same statistics for the same rows in the same order.
     """
+    counted = rows if isinstance(rows, Counted) else count_typed(rows, contract)
     broken = tuple(_broken(failure) for failure in failures)
     suspect = {failure.column for failure in broken if failure.code == "personal_data"}
     withheld = {column.name: _withheld(column, suspect) for column in contract.columns}
-    private = [column.name for column in contract.columns if column.private]
-    hidden = [name for name, why in withheld.items() if why]
-    present = rows.select([column.name for column in contract.columns])
-    total, tallies, sample = count(present, private, hidden)
-    asked = None
-    told = not withheld[contract.target] and sample[contract.target].is_not_null().any()
-    if told:
-        sample = sample.filter(pl.col(contract.target).is_not_null())
-        target = sample[contract.target].cast(pl.Float64).to_numpy()
-        asked = answers(target, None if contract.classes is None else len(contract.classes))
+    sample, asked = _asked(counted.sample, contract, withheld)
     look = Look(contract, sample, asked, previous)
     columns = tuple(
-        look.column(column, tallies[column.name], total, withheld[column.name])
+        look.column(column, counted.tallies[column.name], counted.rows, withheld[column.name])
         for column in contract.columns
     )
     base = asked.outcome(np.zeros(sample.height, dtype=np.int64), 1)[0] if asked else ()
     names = [label_text(label) for label in contract.classes or ()]
     return Statistics(
-        rows=total,
+        rows=counted.rows,
         rejected=rejected,
         duplicates=duplicates,
         sampled=sample.height,
@@ -71,8 +78,20 @@ def describe(
         columns=columns,
         correlations=correlate(look.numbers, look.by_strength(columns)),
         failures=broken,
-        changes=compare(previous, columns, total, look.old_codes) if previous else None,
+        changes=compare(previous, columns, counted.rows, look.old_codes) if previous else None,
     )
+
+
+def _asked(
+    sample: pl.DataFrame, contract: Contract, withheld: Mapping[str, str]
+) -> tuple[pl.DataFrame, Answers | None]:
+    """The rows that are looked at, and their targets; none where the target is withheld."""
+    sample = sample.drop(name for name in sample.columns if withheld[name])
+    if withheld[contract.target] or not sample[contract.target].is_not_null().any():
+        return sample, None
+    sample = sample.filter(pl.col(contract.target).is_not_null())
+    target = sample[contract.target].cast(pl.Float64).to_numpy()
+    return sample, answers(target, None if contract.classes is None else len(contract.classes))
 
 
 def _withheld(column: ColumnContract, suspect: set[str]) -> str:

@@ -8,9 +8,9 @@ from components.spec import REASONS
 
 # Positions that a failure names; whoever needs more has the count and can look.
 PLACES = 5
-# Reasons that are no key of `checks.severity`: what they find is for a person to judge, or a part
-# of the spec of its own (`privacy.scan`) says what they do.
-_MILD = ("personal_data", "more_features_than_rows")
+# No key of `checks.severity`: `privacy.scan` says what it does, and ingest has refused already
+# where that is to refuse.
+_SCANNED = "personal_data"
 
 
 class Severity(StrEnum):
@@ -31,6 +31,7 @@ class Failure:
         severity: what it does.
         expected: what was expected and what to do, for a person.
         places: positions of the first rows, from 0.
+        where: the same in words, with the file that each row is in, where that is known.
     """
 
     code: str
@@ -39,11 +40,13 @@ class Failure:
     severity: Severity
     expected: str
     places: tuple[int, ...] = ()
+    where: str = ""
 
     def __str__(self) -> str:
         """Returns the failure as one line."""
         where = f"column {self.column!r}" if self.column else "the table"
-        rows = f" ({', '.join(map(str, self.places))}, counting from 0)" if self.places else ""
+        places = self.where or ", ".join(map(str, self.places))
+        rows = f" ({places}, counting from 0)" if places else ""
         counted = f"{self.count:,} row{'' if self.count == 1 else 's'}"
         return f"{where}: {self.code} in {counted}{rows}; expected {self.expected}"
 
@@ -63,9 +66,9 @@ class Judge:
     ) -> Failure:
         """Makes a failure of the severity that the spec, else `REASONS`, gives its reason.
 
-        Other reasons refuse, but for a mild few: without a usable target nothing can be learned,
-        whatever a spec says.
+        Other reasons refuse, but for what the privacy scan finds: without a usable target nothing
+        can be learned, whatever a spec says.
         """
-        usual = REASONS.get(code, "warn" if code in _MILD else "refuse")
+        usual = REASONS.get(code, "warn" if code == _SCANNED else "refuse")
         word = self.severity.get(code, usual)
         return Failure(code, column, count, Severity(word), expected, places)

@@ -5,25 +5,19 @@ a column is a number because all of it is, not because its first rows are. Text 
 is read in a pass of its own, and the moments are kept, since reading is what dates cost.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import polars as pl
 
-from components.contract import has_text
-from components.truth import SURE
+from components.validate.counting import Counts, Likely, likely, text_counts, value_counts
 from components.validate.date_columns import DateColumn, read_dates
-from components.validate.reading import NUMBER_MISSING, Reading, number_of, stripped
-from components.validate.writing import likely_ways, written
+from components.validate.reading import Reading, trimmed_text
+from components.validate.writing import Way, likely_ways
 
-# Features are served as float32; the target stays float64.
-LARGEST_FEATURE = float(np.finfo(np.float32).max)
 _SAMPLE = 500
-_PAIRS = tuple(enumerate(SURE))
 
 Reader: TypeAlias = Callable[[str], Reading]
 
@@ -46,8 +40,9 @@ class Profile:
         formats: the formats in which its text is read as dates; empty where it shows none, or the
             source stored dates.
         twin: formats that read every value as well, with day and month exchanged.
-        way: the way in which some of its text writes numbers that are not read as such.
-        styled: how many rows do.
+        ways: the way in which most of its text that is not read writes numbers; several where
+            the text does not tell them apart, none where there is no such text.
+        styled: how many rows are written so.
     """
 
     dtype: pl.DataType
@@ -62,7 +57,7 @@ class Profile:
     dated: int = 0
     formats: tuple[str, ...] = ()
     twin: tuple[str, ...] = ()
-    way: str = ""
+    ways: tuple[Way, ...] = ()
     styled: int = 0
 
     @property
@@ -74,42 +69,6 @@ class Profile:
     def is_date(self) -> bool:
         """Whether every value is a date."""
         return self.temporal or bool(self.formats) and self.dated + self.missing == self.rows
-
-
-def trimmed_text(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
-    """Returns the rows with text trimmed and blank as null.
-
-    In two steps, each of which goes element by element: `replace` would not stream, and one
-    expression would trim twice.
-    """
-    texts = [name for name, dtype in schema.items() if dtype == pl.String]
-    stripped_ones = rows.with_columns(pl.col(name).str.strip_chars() for name in texts)
-    return stripped_ones.with_columns(
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in texts
-    )
-
-
-def without_missing(name: str, dtype: pl.DataType, missing: tuple[str, ...]) -> pl.Expr:
-    """Returns a column that is no text with NaN, and numbers declared as missing, as null."""
-    source = pl.col(name)
-    if not dtype.is_numeric():
-        return source
-    if dtype.is_float():
-        source = source.fill_nan(None)
-    if numbers := finite(missing):
-        source = pl.when(~source.cast(pl.Float64).is_in(numbers)).then(source)
-    return source
-
-
-def finite(tokens: tuple[str, ...]) -> list[float]:
-    """Returns the numbers among texts."""
-    numbers = []
-    for token in tokens:
-        try:
-            numbers.append(float(token))
-        except ValueError:
-            continue
-    return [number for number in numbers if math.isfinite(number)]
 
 
 def profile(
@@ -135,143 +94,69 @@ def profile(
     sample = trimmed.select(plain).head(_SAMPLE).collect()
     dates, joined = read_dates(trimmed, sample, readings, scratch)
     open_texts = sample.drop(name for name in dates if name in sample.columns)
-    ways = likely_ways(open_texts)
-    likely = _likely(sample, readings)
+    maybe = likely(sample, readings, likely_ways(open_texts, readings))
     wanted = [pl.len().alias("rows")]
     for name, dtype in schema.items():
         if dtype == pl.String:
-            wanted += _text_counts(name, readings[name], likely.get(name), ways.get(name, ""))
+            wanted += text_counts(name, readings[name], maybe.get(name))
         else:
-            wanted += _counts(name, dtype, readings[name])
-    counts = trimmed.select(wanted).collect(engine="streaming").row(0, named=True)
-    profiles = {
-        name: _read(name, dtype, readings[name], counts, dates.get(name), ways.get(name, ""))
-        for name, dtype in schema.items()
-    }
+            wanted += value_counts(name, dtype, readings[name])
+    row = trimmed.select(wanted).collect(engine="streaming").row(0, named=True)
+    profiles = {}
+    for name, dtype in schema.items():
+        counts, date = Counts(name, row), dates.get(name)
+        if dtype == pl.String:
+            profiles[name] = _of_text(readings[name], counts, date, maybe.get(name))
+        else:
+            profiles[name] = _of_values(dtype, readings[name], counts, date)
     return profiles, joined
 
 
-@dataclass(frozen=True)
-class _Likely:
-    """What a column of text may be by its first values; the whole of it is to be counted."""
-
-    number: bool
-    pairs: tuple[int, ...]
-
-
-def _likely(sample: pl.DataFrame, readings: Mapping[str, Reading]) -> dict[str, _Likely]:
-    """Finds what the first values do not rule out, so that nothing else is counted.
-
-    One value that is no truth value refutes a column of them. Numbers are counted unless nearly
-    all of the first values are other texts, since a column of mostly numbers is to be reported.
-    """
-    wanted = []
-    for name in sample.columns:
-        text, tokens = pl.col(name), _tokens(readings[name])
-        known = text.is_not_null() & ~text.is_in(tokens)
-        lower = text.str.to_lowercase()
-        number = number_of(text, readings[name]).is_not_null()
-        wanted += [
-            known.sum().alias(f"{name}\0known"),
-            (known & number).sum().alias(f"{name}\0numbers"),
-            *((known & lower.is_in(list(pair))).sum().alias(f"{name}\0{i}") for i, pair in _PAIRS),
-        ]
-    row = sample.select(wanted).row(0, named=True) if wanted else {}
-    return {
-        name: _Likely(
-            number=10 * row[f"{name}\0numbers"] >= row[f"{name}\0known"],
-            pairs=tuple(i for i, _ in _PAIRS if row[f"{name}\0{i}"] == row[f"{name}\0known"]),
-        )
-        for name in sample.columns
-    }
-
-
-def _tokens(reading: Reading) -> list[str]:
-    return stripped(reading.missing) or list(NUMBER_MISSING)
-
-
-def _counts(name: str, dtype: pl.DataType, reading: Reading) -> list[pl.Expr]:
-    column = without_missing(name, dtype, reading.missing)
-    distinct = column.approx_n_unique() if has_text(dtype) else pl.lit(0)
-    wanted = [column.null_count().alias(f"{name}\0missing"), distinct.alias(f"{name}\0distinct")]
-    if dtype.is_float():
-        wanted.append((column.abs() > LARGEST_FEATURE).sum().alias(f"{name}\0extreme"))
-    return wanted
-
-
-def _text_counts(name: str, reading: Reading, likely: _Likely | None, way: str) -> list[pl.Expr]:
-    text, tokens = pl.col(name), _tokens(reading)
-    wanted = [
-        text.null_count().alias(f"{name}\0blank"),
-        text.is_in(tokens).sum().alias(f"{name}\0tokens"),
-        text.approx_n_unique().alias(f"{name}\0distinct"),
-    ]
-    if likely is None:
-        return wanted
-    for index in likely.pairs:
-        pair = text.str.to_lowercase().is_in(list(SURE[index]))
-        wanted.append(pair.sum().alias(f"{name}\0{index}"))
-    if likely.number:
-        number = number_of(text, reading)
-        if finite(tuple(tokens)):
-            number = pl.when(~text.is_in(tokens)).then(number)
-        # "inf" is a number, which the contract then refuses; as text it would pass unseen.
-        wanted.append(number.is_not_nan().sum().alias(f"{name}\0numbers"))
-        wanted.append((number.abs() > LARGEST_FEATURE).sum().alias(f"{name}\0extreme"))
-    if way:
-        styled = written(text, way) & number_of(text, reading).is_null() & ~text.is_in(tokens)
-        wanted.append(styled.sum().alias(f"{name}\0styled"))
-    return wanted
-
-
-def _read(
-    name: str,
-    dtype: pl.DataType,
-    reading: Reading,
-    counts: dict[str, int],
-    date: DateColumn | None,
-    way: str,
+def _of_values(
+    dtype: pl.DataType, reading: Reading, counts: Counts, date: DateColumn | None
 ) -> Profile:
-    def count(of: str) -> int:
-        return counts.get(f"{name}\0{of}") or 0
-
-    rows, distinct = counts["rows"], count("distinct")
-    if dtype != pl.String:
-        missing = count("missing")
-        numeric = dtype.is_numeric()
-        return Profile(
-            dtype=dtype,
-            reading=reading,
-            rows=rows,
-            missing=missing,
-            distinct=distinct,
-            numbers=rows - missing if numeric else 0,
-            extreme=count("extreme"),
-            numeric=numeric,
-            boolean=dtype == pl.Boolean,
-            dated=date.dated if date else 0,
-            formats=date.formats if date else (),
-        )
-    absent = count("blank") + count("tokens")
-    present = rows - absent
-    numeric = present > 0 and count("numbers") == present
-    boolean = present > 0 and any(count(str(i)) == present for i in range(len(SURE)))
-    dated = date.dated if date else 0
-    sure = numeric or boolean or (dated == present > 0)
+    """What a column holds that the source gave a type."""
+    missing, numeric = counts.of("missing"), dtype.is_numeric()
     return Profile(
         dtype=dtype,
         reading=reading,
-        rows=rows,
+        rows=counts.rows,
+        missing=missing,
+        distinct=counts.of("distinct"),
+        numbers=counts.rows - missing if numeric else 0,
+        extreme=counts.of("extreme"),
+        numeric=numeric,
+        boolean=dtype == pl.Boolean,
+        dated=date.dated if date else 0,
+        formats=date.formats if date else (),
+    )
+
+
+def _of_text(
+    reading: Reading, counts: Counts, date: DateColumn | None, maybe: Likely | None
+) -> Profile:
+    """What a column of text holds; of a private one (`maybe` None) its texts are not looked at."""
+    absent = counts.of("blank") + counts.of("tokens")
+    present = counts.rows - absent
+    numeric = present > 0 and counts.of("numbers") == present
+    boolean = present > 0 and counts.boolean(present)
+    dated = date.dated if date else 0
+    sure = numeric or boolean or (dated == present > 0)
+    ways, styled = counts.ways(maybe.ways if maybe else ())
+    return Profile(
+        dtype=pl.String(),
+        reading=reading,
+        rows=counts.rows,
         # Undeclared words mean "no value" only in a column that has a type without them.
-        missing=absent if sure or reading.missing else count("blank"),
-        distinct=distinct,
-        numbers=count("numbers"),
-        extreme=count("extreme"),
+        missing=absent if sure or reading.missing else counts.of("blank"),
+        distinct=counts.of("distinct"),
+        numbers=counts.of("numbers"),
+        extreme=counts.of("extreme"),
         numeric=numeric,
         boolean=boolean,
         dated=dated,
         formats=date.formats if date else (),
         twin=date.twin if date else (),
-        way=way,
-        styled=count("styled"),
+        ways=ways,
+        styled=styled,
     )

@@ -1,14 +1,18 @@
 """How each column's text is to be read: what the spec says of it, else of all columns."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
     from components.spec import Spec
 
+# Features are served as float32; the target stays float64.
+LARGEST_FEATURE = float(np.finfo(np.float32).max)
 # What people write for "no value" among numbers, dates and truth values. In a column of text some
 # of these are values ("None" as a payment method), so there only the empty text counts unless the
 # spec says so.
@@ -81,7 +85,8 @@ def number_of(text: pl.Expr, reading: Reading) -> pl.Expr:
     Args:
         text: the texts.
         reading: their marks. Thousands are grouped by three, but for the later groups by two or
-            three, as in India; a mark in any other place makes a text no number.
+            three, as in India; a mark in any other place makes a text no number, and so does a
+            group of zeros before it: 0,123 is a fraction that somebody wrote with a comma.
 
     Returns:
         float64; null for what is no number, infinite for "inf".
@@ -94,7 +99,7 @@ def number_of(text: pl.Expr, reading: Reading) -> pl.Expr:
         if alike := _ALIKE.get(thousands):
             text = text.str.replace_all(alike, thousands)
         mark = re.escape(thousands)
-        whole = rf"(?:\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
+        whole = rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
     point = re.escape(decimal)
     number = rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
     shape = rf"^[+-]?(?:{number}|(?i:inf|infinity))$"
@@ -106,3 +111,39 @@ def number_of(text: pl.Expr, reading: Reading) -> pl.Expr:
 def stripped(tokens: tuple[str, ...]) -> list[str]:
     """Returns tokens as they stand in trimmed text."""
     return [token.strip() for token in tokens]
+
+
+def trimmed_text(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """Returns the rows with text trimmed and blank as null.
+
+    In two steps, each of which goes element by element: `replace` would not stream, and one
+    expression would trim twice.
+    """
+    texts = [name for name, dtype in schema.items() if dtype == pl.String]
+    stripped_ones = rows.with_columns(pl.col(name).str.strip_chars() for name in texts)
+    return stripped_ones.with_columns(
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in texts
+    )
+
+
+def without_missing(name: str, dtype: pl.DataType, missing: tuple[str, ...]) -> pl.Expr:
+    """Returns a column that is no text with NaN, and numbers declared as missing, as null."""
+    source = pl.col(name)
+    if not dtype.is_numeric():
+        return source
+    if dtype.is_float():
+        source = source.fill_nan(None)
+    if numbers := finite(missing):
+        source = pl.when(~source.cast(pl.Float64).is_in(numbers)).then(source)
+    return source
+
+
+def finite(tokens: tuple[str, ...]) -> list[float]:
+    """Returns the numbers among texts."""
+    numbers = []
+    for token in tokens:
+        try:
+            numbers.append(float(token))
+        except ValueError:
+            continue
+    return [number for number in numbers if math.isfinite(number)]

@@ -7,8 +7,8 @@ import polars as pl
 
 from components.contract import ColumnContract, ColumnType, Role, has_text
 from components.validate.date_columns import moment_name
-from components.validate.profile import LARGEST_FEATURE, Profile
-from components.validate.reading import NUMBER_MISSING, number_of
+from components.validate.profile import Profile
+from components.validate.reading import LARGEST_FEATURE, NUMBER_MISSING, number_of
 from components.validate.schema import RowCheck
 from components.validate.target import target_text
 from components.validate.typed import present, typed
@@ -96,7 +96,7 @@ def _unread(column: ColumnContract, seen: Profile) -> Iterator[tuple[str, pl.Exp
     if kind is ColumnType.NUMBER:
         if not seen.numeric or seen.extreme:
             largest = f" within ±{LARGEST_FEATURE:.2g}" if column.role is not Role.TARGET else ""
-            yield "not_a_number", unread, _advised(f"a finite number{largest}", hint(seen.way))
+            yield "not_a_number", unread, _advised(f"a finite number{largest}", seen)
     elif kind is ColumnType.DATE:
         if not seen.is_date:
             form = ", ".join(seen.formats)
@@ -118,15 +118,16 @@ def _mixed(name: str, source: pl.Expr, seen: Profile) -> Iterator[tuple[str, pl.
     if _MOSTLY * present_rows <= seen.numbers < present_rows:
         strange = number.is_null() & ~source.is_in(NUMBER_MISSING) & source.is_not_null()
         said = f"numbers, as in most rows; {ways}"
-        yield "mixed_types", strange, _advised(said, hint(seen.way) if seen.styled else "")
+        yield "mixed_types", strange, _advised(said, seen)
     elif seen.styled and _MOSTLY * present_rows <= seen.styled + seen.numbers:
-        other = written(source, seen.way) & number.is_null()
-        yield "mixed_types", other, _advised("numbers or texts", hint(seen.way))
+        other = written(source, seen.ways) & number.is_null()
+        yield "mixed_types", other, _advised("numbers or texts", seen)
     elif seen.formats and _MOSTLY * present_rows <= seen.dated < present_rows:
         said = f"dates ({', '.join(seen.formats)}), as in most rows; declare all `formats`, or"
         strange = pl.col(moment_name(name)).is_null() & source.is_not_null()
         yield "mixed_types", strange, f"{said} {ways}"
 
 
-def _advised(said: str, advice: str) -> str:
+def _advised(said: str, seen: Profile) -> str:
+    advice = hint(seen.ways, seen.reading)
     return f"{said}; {advice}" if advice else said

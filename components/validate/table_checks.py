@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from components.contract import ColumnType, Contract, Role
 from components.findings import Finding
 from components.validate.failure import Failure, Judge
 from components.validate.leakage import telling
 from components.validate.profile import Profile
 from components.validate.repeats import Repeats
+from components.validate.tally import Counted
 
 if TYPE_CHECKING:
     from components.spec import Spec
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 _MUCH_MISSING = 0.5
 # Train, validation and test each need one row of every class.
 _PARTS = 3
+_MICROSECONDS = 1_000_000
 ROWS_KEY = "\0rows"
 
 
@@ -31,10 +31,7 @@ class Facts:
         profiles: what each column holds.
         repeats: what occurs more than once: `not_unique` columns and the id by name, whole rows
             under `ROWS_KEY`.
-        labels: rows of each class by its index; empty for regression.
-        constant: whether a quantity to predict is the same in every row.
-        newest: the newest timestamp, UTC; None where there is none.
-        sample: typed rows.
+        counted: what the typed rows that have a target add up to, and a sample of them.
         findings: what the privacy scan found.
         previous_rows: rows of the served version's data, if known.
         now: the time, UTC.
@@ -42,10 +39,7 @@ class Facts:
 
     profiles: Mapping[str, Profile]
     repeats: Mapping[str, Repeats]
-    labels: Mapping[int, int]
-    constant: bool
-    newest: datetime | None
-    sample: pl.DataFrame
+    counted: Counted
     findings: Sequence[Finding]
     previous_rows: int | None
     now: datetime
@@ -64,7 +58,7 @@ def table_failures(spec: "Spec", contract: Contract, facts: Facts) -> Iterator[F
     """
     judge = Judge(spec.checks.severity)
     yield from _sizes(spec, contract, facts, judge)
-    yield from _age(spec, facts, judge)
+    yield from _age(spec, contract, facts, judge)
     yield from _repeated(spec, contract, facts, judge)
     yield from _balance(spec, contract, facts, judge)
     yield from _leaks(spec, contract, facts, judge)
@@ -83,7 +77,9 @@ def _sizes(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iter
     if rows < spec.checks.min_rows:
         said = f"at least {spec.checks.min_rows} with a target, to split, fit and judge"
         yield judge.failure("too_few_rows", "", rows, said)
-    if facts.constant:
+    answers = facts.counted.tallies[contract.target]
+    is_same = answers.minimum is not None and answers.minimum == answers.maximum
+    if contract.classes is None and is_same:
         said = "a target that differs between rows; it is the same in all"
         yield judge.failure("target_constant", contract.target, rows, said)
     features = len(contract.named(Role.FEATURE))
@@ -102,18 +98,21 @@ def _sizes(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iter
         yield judge.failure("row_change", "", rows, said)
 
 
-def _age(spec: "Spec", facts: Facts, judge: Judge) -> Iterator[Failure]:
-    limit = spec.checks.max_age_s
-    if limit is None or spec.timestamp is None or facts.newest is None:
+def _age(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iterator[Failure]:
+    limit, name = spec.checks.max_age_s, spec.timestamp
+    dates = [column.name for column in contract.columns if column.type is ColumnType.DATE]
+    if limit is None or name is None or name not in dates:
         return
-    age = (facts.now - facts.newest).total_seconds()
+    newest = facts.counted.tallies[name].maximum
+    if newest is None:
+        return
+    age = facts.now.timestamp() - newest / _MICROSECONDS
     if age > limit:
         said = (
-            f"a newest {spec.timestamp!r} of at most {limit:,.0f} seconds ago "
-            f"(`checks.max_age_s`), it is {age:,.0f} seconds old"
+            f"a newest {name!r} of at most {limit:,.0f} seconds ago (`checks.max_age_s`), it is "
+            f"{age:,.0f} seconds old"
         )
-        rows = facts.profiles[spec.timestamp].rows
-        yield judge.failure("stale", spec.timestamp, rows, said)
+        yield judge.failure("stale", name, facts.profiles[name].rows, said)
 
 
 def _repeated(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iterator[Failure]:
@@ -140,7 +139,8 @@ def _repeated(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> I
 def _balance(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iterator[Failure]:
     if not contract.classes:
         return
-    counts = [facts.labels.get(index, 0) for index in range(len(contract.classes))]
+    labels = facts.counted.tallies[contract.target].classes
+    counts = [labels[index] for index in range(len(contract.classes))]
     total, least = sum(counts), min(counts)
     small = [index for index, count in enumerate(counts) if count < _PARTS]
     if small:
@@ -163,13 +163,13 @@ def _balance(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> It
 
 
 def _leaks(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iterator[Failure]:
-    for name, score in telling(facts.sample, contract).items():
+    for name, score in telling(facts.counted.sample, contract).items():
         if score >= spec.checks.max_leakage:
             said = (
                 f"no feature that alone gives the target away, this one tells it by {score:.3f} "
                 "of 1 (`checks.max_leakage`); if it is known only afterwards, list it under `drop`"
             )
-            yield judge.failure("leakage", name, facts.sample.height, said)
+            yield judge.failure("leakage", name, facts.counted.sample.height, said)
 
 
 def _columns(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iterator[Failure]:

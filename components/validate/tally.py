@@ -7,6 +7,7 @@ differ in their last digits from run to run, as its threads meet in another orde
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -115,9 +116,22 @@ class Tally:
         return round((_HASHES - 1) / (float(self._hashes[-1]) / 2**64))
 
 
-def count(
-    rows: pl.LazyFrame, private: Iterable[str], hidden: Iterable[str]
-) -> tuple[int, dict[str, Tally], pl.DataFrame]:
+@dataclass(frozen=True)
+class Counted:
+    """What one pass over a typed table gives.
+
+    Attributes:
+        rows: how many there are.
+        tallies: what they add up to, by column.
+        sample: at most 100,000 of them, in order, their texts cut to 120 characters.
+    """
+
+    rows: int
+    tallies: Mapping[str, Tally]
+    sample: pl.DataFrame
+
+
+def count(rows: pl.LazyFrame, private: Iterable[str], hidden: Iterable[str]) -> Counted:
     """Counts all rows and samples them.
 
     The sample takes one row at random, by a fixed seed, of every run of as many rows as there are
@@ -130,7 +144,7 @@ def count(
         hidden: columns that are no part of the sample.
 
     Returns:
-        The number of rows, a tally by column, and at most 100,000 rows in order.
+        The same for the same rows in the same order.
     """
     schema = rows.collect_schema()
     apart, hidden = set(private), set(hidden)
@@ -146,7 +160,7 @@ def count(
         first, last = np.searchsorted(chosen, [start, start + batch.height])
         sample.append(_take(batch.select(shown), chosen[first:last] - start))
         start += batch.height
-    return total, tallies, pl.concat(sample).rechunk()
+    return Counted(total, tallies, pl.concat(sample).rechunk())
 
 
 def _positions(total: int, columns: int) -> NDArray[np.int64]:

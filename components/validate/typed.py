@@ -6,8 +6,14 @@ import polars as pl
 from components.contract import ColumnContract, ColumnType, Role, canonical_text
 from components.truth import TRUTH
 from components.validate.date_columns import moment_name
-from components.validate.profile import LARGEST_FEATURE, Profile, finite, without_missing
-from components.validate.reading import number_of, stripped
+from components.validate.profile import Profile
+from components.validate.reading import (
+    LARGEST_FEATURE,
+    finite,
+    number_of,
+    stripped,
+    without_missing,
+)
 
 LARGEST_TARGET = float(np.finfo(np.float64).max)
 _WORDS = ("true", "false")

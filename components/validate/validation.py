@@ -1,17 +1,28 @@
 """The stage's one call: profile, infer, type, check and report."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from components.contract import ROWS, ColumnContract, ColumnType, Contract, Lineage, Role
+from components.contract import (
+    ROW_GROUP,
+    ROWS,
+    ColumnContract,
+    Contract,
+    Lineage,
+    Role,
+)
 from components.errors import DataError
 from components.findings import read_findings
+from components.landing import landing, room_in
+from components.origins import read_origins
+from components.validate.by_source import empty_sources, located
 from components.validate.checks import (
     Failure,
     Severity,
@@ -19,9 +30,9 @@ from components.validate.checks import (
     row_failures,
     target_failures,
 )
-from components.validate.describe import describe
+from components.validate.describe import count_typed, describe
+from components.validate.failure import Judge
 from components.validate.inference import infer_columns
-from components.validate.leakage import sample_of
 from components.validate.observation import Observed, observe
 from components.validate.profile import Profile, profile
 from components.validate.reading import Readings
@@ -99,31 +110,26 @@ def validate_table(
     """
     before = None if previous is None else Statistics.read(previous / STATISTICS)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder.parent) as name:
-        scratch = Path(name)
+    with room_in(folder), _scratch(folder) as scratch:
         looked = _look(spec, lineage, table, scratch)
-        sample, repeats = _write(spec, looked, folder, scratch)
+        repeats = _write(spec, looked, folder, scratch)
         failures = row_failures(spec, looked.rows, looked.contract, looked.profiles)
-        observed: dict[str, Observed] = {}
-        if observing:
-            twice = {name for name, found in repeats.items() if found.shared}
-            observed = observe(looked.rows, looked.contract, looked.profiles, twice)
-    looked.contract.write(folder)
+        observed = _observed(looked, repeats) if observing else {}
+        looked.contract.write(folder)
+    counted = count_typed(pl.scan_parquet(folder / ROWS, glob=False), looked.contract)
     facts = Facts(
         profiles=looked.profiles,
         repeats=repeats,
-        sample=sample,
+        counted=counted,
         findings=read_findings(table),
         previous_rows=before.rows if before else None,
         now=now or datetime.now(UTC),
-        **_ends(spec, looked, folder),
     )
     failures += target_failures(spec, looked.contract, looked.classes)
     failures += table_failures(spec, looked.contract, facts)
-    found = in_order(failures)
-    typed_rows = pl.scan_parquet(folder / ROWS, glob=False)
+    found = _told(failures, table, Judge(spec.checks.severity))
     statistics = describe(
-        typed_rows,
+        counted,
         looked.contract,
         found,
         rejected=looked.profiles[spec.target].missing,
@@ -132,6 +138,19 @@ def validate_table(
     )
     html = render(spec.name, looked.contract, statistics)
     return Checked(looked.contract, found, html, statistics.model_dump_json(), observed)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder beside the output, so that nothing of it is ever part of an artifact."""
+    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder.parent) as name:
+        yield Path(name)
+
+
+def _told(failures: list[Failure], table: Path, judge: Judge) -> tuple[Failure, ...]:
+    """All failures in order, each with the file that its rows stand in."""
+    origins = read_origins(table)
+    return located(in_order([*failures, *empty_sources(origins, judge)]), origins)
 
 
 @dataclass(frozen=True)
@@ -167,23 +186,25 @@ def _look(spec: "Spec", lineage: Lineage, table: Path, scratch: Path) -> _Looked
     return _Looked(rows, profiles, contract, classes)
 
 
-def _write(
-    spec: "Spec", looked: _Looked, folder: Path, scratch: Path
-) -> tuple[pl.DataFrame, dict[str, Repeats]]:
-    """Writes the typed rows, and draws the sample and the repeats from the source."""
+def _write(spec: "Spec", looked: _Looked, folder: Path, scratch: Path) -> dict[str, Repeats]:
+    """Writes the typed rows, and finds in the source what repeats."""
     ordered = sorted(looked.contract.columns, key=lambda c: c.role is Role.TARGET)
     rows = looked.rows.select(looked.value(column) for column in ordered)
-    count = looked.profiles[spec.target].rows
     # Without classes no row has a target that could be kept.
     is_usable = looked.contract.classes != ()
     kept = rows.filter(pl.col(spec.target).is_not_null()) if is_usable else rows
     keys = _keys(spec, looked)
-    path = scratch / "hashes.parquet"
+    hashes = scratch / "hashes.parquet"
     # One after the other: together, each waits for the slowest with all that is read on its hands.
-    kept.sink_parquet(folder / ROWS)
-    write_hashes(looked.rows, keys, path).collect(engine="streaming")
-    sample = sample_of(rows, count, len(ordered)).collect(engine="streaming")
-    return sample, find_repeats(path, list(keys), count)
+    with landing(folder / ROWS) as path:
+        kept.sink_parquet(path, row_group_size=ROW_GROUP)
+        write_hashes(looked.rows, keys, hashes).collect(engine="streaming")
+        return find_repeats(hashes, list(keys), looked.profiles[spec.target].rows)
+
+
+def _observed(looked: _Looked, repeats: Mapping[str, Repeats]) -> dict[str, Observed]:
+    twice = {name for name, found in repeats.items() if found.shared}
+    return observe(looked.rows, looked.contract, looked.profiles, twice)
 
 
 def _keys(spec: "Spec", looked: _Looked) -> dict[str, pl.Expr]:
@@ -195,24 +216,3 @@ def _keys(spec: "Spec", looked: _Looked) -> dict[str, pl.Expr]:
     }
     names = [name for name in looked.profiles if name != spec.id]
     return {**keys, ROWS_KEY: pl.struct(names)}
-
-
-def _ends(spec: "Spec", looked: _Looked, folder: Path) -> dict[str, Any]:
-    """What only the written rows tell: the newest of them, and how often each class occurs."""
-    rows = pl.scan_parquet(folder / ROWS, glob=False)
-    target = pl.col(spec.target)
-    dates = [c.name for c in looked.contract.columns if c.type is ColumnType.DATE]
-    newest = pl.col(spec.timestamp).max() if spec.timestamp in dates else pl.lit(None)
-    ends = rows.select(
-        newest.alias("\0newest"), target.min().alias("\0low"), target.max().alias("\0high")
-    ).collect(engine="streaming")
-    latest, low, high = ends.row(0)
-    labels: dict[int, int] = {}
-    if looked.contract.classes:
-        counts = rows.group_by(target.alias("\0label")).agg(pl.len().alias("\0rows"))
-        labels = dict(counts.collect(engine="streaming").iter_rows())
-    return {
-        "newest": latest and latest.replace(tzinfo=UTC),
-        "labels": labels,
-        "constant": looked.contract.classes is None and low is not None and low == high,
-    }

@@ -90,7 +90,7 @@ class Laptop:
 
 
 def make_rows(count: int = 400, seed: int = 3) -> pl.DataFrame:
-    """A learnable table with numbers, categories, blanks, an id and a private column."""
+    """A learnable table of every type, with blanks, an id and a private column."""
     generator = np.random.default_rng(seed)
     spent = generator.gamma(2.0, 20.0, count)
     plan = generator.choice(["basic", "plus", "pro"], count, p=[0.5, 0.3, 0.2])
@@ -105,6 +105,8 @@ def make_rows(count: int = 400, seed: int = 3) -> pl.DataFrame:
             "spent": texts,
             "plan": plan.tolist(),
             "pages": generator.poisson(6, count).tolist(),
+            "member": generator.choice(["Yes", "No"], count).tolist(),
+            "joined": [f"{1 + i % 28}.{1 + i % 12}.20{10 + i % 9}" for i in range(count)],
             "returned": ["yes" if value > 0 else "no" for value in logit],
         }
     )

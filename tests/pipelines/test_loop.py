@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from components.candidate import load_pipeline
-from components.examples import Examples, read_examples
+from components.examples import client_rows, read_examples
 from components.runners import raw_scores
 from pipelines.local.outputs import Outputs
 from tests.pipelines.laptop import Laptop, process_says
@@ -28,19 +28,6 @@ def ask(url: str, body: object) -> Any:
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         return json.loads(answer.read())
-
-
-def json_rows(examples: Examples) -> list[dict[str, Any]]:
-    signature = examples.schema.signature
-    rows = []
-    for numbers, strings in zip(examples.numbers, examples.strings, strict=True):
-        row: dict[str, Any] = {
-            name: None if value != value else float(value)
-            for name, value in zip(signature.numbers, numbers, strict=True)
-        }
-        row |= {n: text or None for n, text in zip(signature.strings, strings, strict=True)}
-        rows.append(row)
-    return rows
 
 
 def test_run_serves_first_version_that_answers_as_the_pipeline(laptop: Laptop) -> None:
@@ -57,26 +44,21 @@ def test_run_serves_first_version_that_answers_as_the_pipeline(laptop: Laptop) -
     examples = read_examples(test)
     raw = raw_scores(load_pipeline(best), examples.numbers, examples.strings)
     expected = ["yes" if p >= 0.5 else "no" for p in raw[:, 1]]
-    rows = json_rows(examples)
+    rows = client_rows(examples)
+    assert [row["joined"] for row in rows if row["joined"]] != []
     assert ask(result["endpoint"], {"instances": rows})["predictions"] == expected
 
     url = result["endpoint"].replace("/v1/", "/v2/").replace(":predict", "/infer")
-    numbers = examples.numbers[:3]
+    datatypes = {f.name: f.dtype for f in examples.schema.signature.inputs}
     body = {
         "inputs": [
             {
                 "name": name,
                 "shape": [3],
-                "datatype": "FP32",
-                "data": [None if v != v else float(v) for v in numbers[:, i]],
+                "datatype": "FP32" if dtype == "float32" else "BYTES",
+                "data": [row[name] for row in rows[:3]],
             }
-            for i, name in enumerate(examples.schema.signature.numbers)
-        ]
-        + [
-            {"name": name, "shape": [3], "datatype": "BYTES", "data": list(column[:3])}
-            for name, column in zip(
-                examples.schema.signature.strings, examples.strings.T, strict=True
-            )
+            for name, dtype in datatypes.items()
         ]
     }
     answers = {output["name"]: output for output in ask(url, body)["outputs"]}
@@ -100,7 +82,7 @@ def test_result_holds_what_the_readme_says(laptop: Laptop) -> None:
     assert result == laptop.result()
     assert result["task"] == "binary"
     assert result["data"]["rows"] == 400
-    assert result["data"]["columns"] == 6
+    assert result["data"]["columns"] == 8
     assert result["data"]["fingerprint"].startswith("sha256:")
     assert [c["name"] for c in result["candidates"]] == ["logistic"]
     assert result["metrics"]["test"].keys() >= {"roc_auc", "accuracy", "f1", "log_loss"}

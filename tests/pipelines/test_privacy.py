@@ -83,12 +83,35 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFrame, Lapt
     broken.write_csv(laptop.folder / "rows.csv")
     failed = laptop.run("run", "spec.yaml", "--set", "columns.pages.type=number")
     assert failed.returncode == 1
-    assert "not_a_number in 1 row (7, counting from 0)" in failed.stdout + failed.stderr
+    assert "in 1 row (rows.csv, row 7, counting from 0)" in failed.stdout + failed.stderr
     printed += failed.stdout + failed.stderr
     for command in ("check", "contract"):
         done = laptop.run(command, "spec.yaml")
         printed += done.stdout + done.stderr
+        # Their key is their own, and nobody else may read it.
+        assert "privacy key file" not in done.stdout + done.stderr
+    printed += without_header(laptop, rows)
     return rows, laptop, printed
+
+
+def without_header(laptop: Laptop, rows: pl.DataFrame) -> str:
+    """Reads tables whose first line is a row, alone and after a whole one; returns what is said."""
+    rows.write_csv(laptop.folder / "rows.csv", include_header=False)
+    (laptop.folder / "many").mkdir()
+    rows.write_csv(laptop.folder / "many" / "a.csv")
+    rows.write_csv(laptop.folder / "many" / "b.csv", include_header=False)
+    printed = ""
+    for arguments in (
+        ("check", "spec.yaml"),
+        ("check", "spec.yaml", "--set", "source=many/*.csv"),
+        ("init", "rows.csv", "--target", "returned"),
+        ("run", "spec.yaml"),
+    ):
+        done = laptop.run(*arguments)
+        assert done.returncode != 0
+        assert "header" in done.stdout + done.stderr, done.stdout + done.stderr
+        printed += done.stdout + done.stderr
+    return printed
 
 
 def requests(laptop: Laptop, rows: pl.DataFrame) -> str:

@@ -141,7 +141,7 @@ def ingested(folder: Path, *sources: str) -> list[tuple[Any, ...]]:
 
 def test_https_file_is_read_like_a_local_one(web: Web, tmp_path: Path) -> None:
     web.answers = [(200, {}, gzip.compress(GOOD.replace(b",", b";")))]
-    rows = ingested(tmp_path / "out", f"{web.url}/t.csv.gz?token=SECRET")
+    rows = ingested(tmp_path / "out", f"{web.url}/t.csv.gz?v=SECRET")
     assert rows == [("1", "n"), ("2", "p")]
     assert web.requests[0][1]["Accept-Encoding"] == "identity"
 

@@ -1,10 +1,15 @@
+import bz2
+import gzip
+import lzma
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from components.errors import DataError
-from components.ingest import scratch as disk
 from components.ingest import unpack as module
 from components.ingest.scratch import require_room, scratch_beside
 from components.ingest.unpack import unpack
@@ -44,7 +49,25 @@ def test_scratch_is_the_owners_alone_and_goes_in_any_case(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_is_full_knows_the_systems_and_polars_words() -> None:
-    assert disk.is_full(OSError(28, "No space left on device"))
-    assert disk.is_full(RuntimeError("No space left on device (os error 28)"))
-    assert not disk.is_full(OSError(13, "Permission denied"))
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_unpack_file_that_is_cut_off_tells_what_came_of_it(
+    tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
+    packed = tmp_path / f"t{suffix}"
+    packed.write_bytes(pack(os.urandom(3_000_000))[:2_000_000])
+    with pytest.raises(DataError) as error:
+        unpack("t", packed, suffix, tmp_path / "out")
+    found = re.search(r"cut off after ([0-9,]+) bytes of content", str(error.value))
+    assert found
+    # bzip2 unpacks blocks of 900,000 bytes, and only whole ones.
+    assert 1_000_000 < int(found[1].replace(",", "")) <= 2_000_000
+
+
+def test_unpack_file_that_is_damaged_is_not_called_cut_off(tmp_path: Path) -> None:
+    content = bytearray(gzip.compress(os.urandom(100_000)))
+    content[-6] ^= 1
+    (tmp_path / "t.gz").write_bytes(content)
+    with pytest.raises(DataError, match=r"no whole \.gz file, damaged after 100,000 bytes"):
+        unpack("t", tmp_path / "t.gz", ".gz", tmp_path / "out")

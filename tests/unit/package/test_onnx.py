@@ -160,7 +160,8 @@ def test_export_of_clipped_and_target_encoded_features_is_faithful(
 ) -> None:
     train = awkward(tmp_path / "a", task, 1200, 1)
     held = awkward(tmp_path / "b", task, 700, 2, unseen=True)
-    features = {"clip": [0.05, 0.95], "target_encode_above": 20, "class_weight": balanced}
+    weights = balanced if task != "regression" else "none"
+    features = {"clip": [0.05, 0.95], "target_encode_above": 20, "class_weight": weights}
     spec = spec_of(task, features=features, search={"trials": 1})
     pipeline, record = search(candidate, spec, (train, held))
     write_candidate(tmp_path / "c", pipeline, record)

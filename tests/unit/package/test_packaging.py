@@ -75,7 +75,8 @@ def test_package_model_of_every_candidate_is_onnx_and_answers_as_the_pipeline(
     parts = write_split(tmp_path, task)
     bundle = packaged(tmp_path, task, name)
     assert bundle.manifest.runtime == "onnx"
-    assert sorted(bundle.manifest.files) == ["card.md", "model.onnx", "reference.json", "statistics.json"]
+    files = ["card.md", "model.onnx", "reference.json", "statistics.json"]
+    assert sorted(bundle.manifest.files) == files
     assert bundle.manifest.classes == CLASSES[task]
     assert_answers_are_the_pipelines(tmp_path, bundle, parts["test"])
 

@@ -56,6 +56,26 @@ def test_contract_written_keeps_the_same_data(tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8") == text
 
 
+def test_contract_of_values_that_are_not_looked_at_keeps_its_own_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = project(tmp_path)
+    path.write_text(path.read_text().replace("rows.csv", "rows.parquet"), encoding="utf-8")
+    rows = pl.read_csv(tmp_path / "rows.csv").with_columns(
+        pl.duration(seconds=pl.int_range(N)).alias("took"),
+        pl.Series("blob", [b"\xff"] * N),
+        # Nearly every text differs, so this is no feature either.
+        pl.Series("note", [f"note {i}" for i in range(N)]),
+    )
+    rows.write_parquet(tmp_path / "rows.parquet")
+    assert run_contract(path, None, update=False) == Exit.DONE
+    columns = yaml.safe_load((tmp_path / "spec.contract.yaml").read_text())["columns"]
+    assert [columns[name] for name in ("took", "blob", "note")] == [{}, {}, {}]
+    capsys.readouterr()
+    assert run_contract(path, None, update=False) == Exit.DONE
+    assert "nullable" not in capsys.readouterr().out
+
+
 def test_contract_update_of_the_same_data_changes_nothing(tmp_path: Path) -> None:
     path = project(tmp_path)
     run_contract(path, None, update=False)

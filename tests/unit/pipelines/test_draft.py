@@ -59,10 +59,10 @@ def test_draft_quotes_what_yaml_would_misread(tmp_path: Path, target: str) -> No
     assert drafted(tmp_path, table(**{target: ["no", "yes"] * 30}), target).target == target
 
 
-def test_draft_unknown_target_lists_the_columns(tmp_path: Path) -> None:
+def test_draft_unknown_target_is_refused_without_what_may_be_a_row(tmp_path: Path) -> None:
     table(left=[1, 2]).write_csv(tmp_path / "a.csv")
     with pytest.raises(
-        SpecError, match=r"target 'gone' is no column of '.*a\.csv': it has x, left"
+        SpecError, match=r"target 'gone' is no column of '.*a\.csv', which has 2: check"
     ):
         draft_spec(str(tmp_path / "a.csv"), "gone", tmp_path)
 

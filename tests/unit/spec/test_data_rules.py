@@ -29,6 +29,16 @@ HEAD = "name: churn\ntask: binary\nsource: a.csv\ntarget: Churn\n"
             "columns.a.decimal: got ',', expected another mark than that of thousands",
         ),
         (
+            "columns: {a: {thousands: '.'}}",
+            "columns.a.thousands: got '.', expected another mark than the decimal mark, which is "
+            "'.' unless `decimal` says otherwise",
+        ),
+        (
+            "csv: {decimal: ','}\ncolumns: {a: {thousands: ','}}",
+            "columns.a.thousands: got ',', expected another mark than the decimal mark, which is "
+            "',' unless `decimal` says otherwise",
+        ),
+        (
             "columns: {a: {decimal: ';;'}}",
             "columns.a.decimal: got ';;', expected one character that is no letter, digit, quote",
         ),
@@ -70,6 +80,16 @@ def test_parse_of_a_contradiction_about_the_data_is_refused(extra: str, line: st
     assert len(caught.value.problems) == 1
 
 
+def test_parse_of_class_weights_for_a_regression_is_refused() -> None:
+    head = HEAD.replace("binary", "regression")
+    with pytest.raises(SpecProblemsError) as caught:
+        parse(head + "features: {class_weight: balanced}")
+    (problem,) = caught.value.problems
+    line = "features.class_weight: got 'balanced', expected none, because task is 'regression'"
+    assert str(problem) == line
+    assert parse(head + "features: {class_weight: none}").task == "regression"
+
+
 def test_parse_of_a_misspelt_reason_offers_the_nearest() -> None:
     with pytest.raises(SpecProblemsError, match="did you mean 'duplicate_rows'"):
         parse(HEAD + "checks: {severity: {duplicate_row: warn}}")
@@ -81,6 +101,7 @@ def test_parse_of_a_misspelt_reason_offers_the_nearest() -> None:
         "columns: {a: {privacy: public, type: category, values: [x]}}",
         "columns: {a: {decimal: ',', thousands: '.'}}",
         'csv: {delimiter: ";", decimal: ",", thousands: " ", encoding: latin-1}',
+        "checks: {severity: {more_features_than_rows: refuse}}",
         "timestamp: t\nchecks: {max_age_s: 60, unlabelled: drop}",
         "columns: {a: {type: date, formats: [unix_s]}}",
         "features: {clip: [0, 0.95], class_weight: balanced}",

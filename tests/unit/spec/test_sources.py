@@ -95,3 +95,54 @@ def test_parse_password_in_a_source_is_refused_and_not_shown() -> None:
         "the spec has 1 problem:\n  source[0]: got 'https://ada:***@host.example/a.csv', expected "
         "no password in a source; credentials come from the environment or a mounted secret"
     )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("token", "access_token", "accessToken", "private-token", "sas_token", "X-Amz-Signature"),
+        *("X-Amz-Credential", "X-Amz-Security-Token", "X-Goog-Signature", "Signature", "sig"),
+        *(
+            "api_key",
+            "apikey",
+            "API-Key",
+            "x-api-key",
+            "key",
+            "password",
+            "client_secret",
+            "to%6ben",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    ["?v=1&{}=hunter2", "?{}=hunter2&v=1", "?{}=hunter2#a", "#{}=hunter2", "?v=1#{}=hunter2"],
+)
+def test_parse_credential_in_a_query_is_refused_and_not_shown(key: str, form: str) -> None:
+    source = f"https://host.example/a.csv{form.format(key)}"
+    with pytest.raises(SpecProblemsError) as refused:
+        parse(f"{REQUIRED}source: '{source}'\n")
+    assert len(refused.value.problems) == 1
+    assert "expected no credentials in a source, as its" in str(refused.value)
+    assert "the environment's NETRC names" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_parse_password_and_token_in_a_source_are_both_not_shown() -> None:
+    with pytest.raises(SpecProblemsError) as refused:
+        parse(f"{REQUIRED}source: 'https://ada:hunter2@host.example/a.csv?token=hunter3'\n")
+    assert "got 'https://ada:***@host.example/a.csv?***', expected no password" in str(
+        refused.value
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://host.example/a.csv?version=2&sort_key=day&tokens=3&design=4&monkey=5",
+        "s3://bucket/a?token=1.csv",
+        "token=1.csv",
+    ],
+)
+def test_parse_query_without_credentials_is_taken(source: str) -> None:
+    assert parse(f"{REQUIRED}source: '{source}'\n").source == [source]

@@ -143,14 +143,6 @@ def test_search_balanced_classes_weigh_alike(candidate: str, tmp_path: Path) -> 
     assert pipeline[-1].class_weight == "balanced"
 
 
-def test_search_balanced_regression_takes_no_notice(tmp_path: Path) -> None:
-    x = np.random.default_rng(0).normal(size=100)
-    part = write_part(tmp_path, {"x": x}, {}, 2 * x, None)
-    spec = spec_of("regression", features={"class_weight": "balanced"}, search={"trials": 1})
-    for candidate in CANDIDATES["regression"]:
-        assert search(candidate, spec, (part, part))[1].score >= 0
-
-
 def test_search_clips_by_the_columns_quantiles_before_those_of_all(tmp_path: Path) -> None:
     values = [float(i) for i in range(101)]
     part = write_part(tmp_path, {"a": values, "b": values}, {}, [0, 1] * 50 + [0], ("n", "p"))

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from components.contract import ColumnContract, ColumnType, Role
 from components.truth import truth
-from components.validate.profile import LARGEST_FEATURE, profile
-from components.validate.reading import NUMBER_MISSING, Reading
+from components.validate.profile import profile
+from components.validate.reading import LARGEST_FEATURE, NUMBER_MISSING, Reading
 from components.validate.typed import typed
 
 TEXTS = st.lists(

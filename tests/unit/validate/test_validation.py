@@ -307,11 +307,23 @@ def test_validate_one_late_date_settles_day_and_month(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "declared", "hint"),
     [
-        (first(["1,5"], "2"), {"type": "number"}, "declare `decimal: ','`"),
-        (first(["1,234"], "2"), {"type": "number"}, "declare `thousands: ','`"),
+        (first(["1,5"], "2"), {"type": "number"}, "like 1234,5: declare `decimal: ','`"),
+        (first(["0,123"], "2"), {"type": "number"}, "like 1234,5: declare `decimal: ','`"),
+        (
+            first(["1,234"], "2"),
+            {"type": "number"},
+            "some may be written in 2 ways, and only you can tell in which: "
+            "like 1,234.5: declare `thousands: ','`; like 1234,5: declare `decimal: ','`",
+        ),
         (first(["1.234,50"], "2"), {"type": "number"}, "`decimal: ','` and `thousands: '.'`"),
         (first(["1 234"], "2"), {"type": "number"}, "declare `thousands: ' '`"),
         (first(["12%"], "2"), {"type": "number"}, "write them without the sign"),
+        (first(["1.5"], "2"), {"decimal": ","}, "like 1234.5: declare `decimal: '.'`"),
+        (
+            first(["1.5"], "2"),
+            {"decimal": ",", "thousands": "."},
+            "declare `decimal: '.'` and `thousands: ','`",
+        ),
     ],
 )
 def test_validate_number_in_another_writing_is_refused_with_a_hint(
@@ -321,6 +333,40 @@ def test_validate_number_in_another_writing_is_refused_with_a_hint(
     with pytest.raises(DataError, match="not_a_number in 1 row") as error:
         found.raise_refused()
     assert hint in str(error.value)
+
+
+def test_validate_numbers_that_are_read_well_give_no_hint_of_another_writing(
+    tmp_path: Path,
+) -> None:
+    values = ["abc"] * 20 + [f"{i}.123" for i in range(N - 20)]
+    found = checked(tmp_path, {"z": values}, columns={"z": {"type": "number"}})
+    (failure,) = found.failures
+    assert (failure.code, failure.count) == ("not_a_number", 20)
+    assert failure.expected == "a finite number within ±3.4e+38"
+
+
+def test_validate_three_decimals_after_a_comma_are_no_thousands(tmp_path: Path) -> None:
+    found = checked(tmp_path, {"z": first(["0,123", "789,123"], "456,789")})
+    (failure,) = found.failures
+    assert failure.code == "mixed_types"
+    assert "like 1234,5: declare `decimal: ','`" in failure.expected
+    assert "thousands" not in failure.expected
+
+
+def test_validate_fraction_beyond_the_first_rows_settles_what_a_comma_means(
+    tmp_path: Path,
+) -> None:
+    found = checked(tmp_path, {"z": ["456,789"] * 1000 + ["0,123"] * 2})
+    assert "thousands" not in found.failures[0].expected
+
+
+def test_validate_point_where_commas_are_declared_may_mean_either(tmp_path: Path) -> None:
+    values = [f"{i + 10}.345" for i in range(N)]
+    found = checked(tmp_path, {"z": values}, csv={"decimal": ","})
+    (failure,) = found.failures
+    assert "only you can tell" in failure.expected
+    assert "like 1.234,5: declare `thousands: '.'`" in failure.expected
+    assert "like 1234.5: declare `decimal: '.'`" in failure.expected
 
 
 def test_validate_unread_values_that_only_warn_become_missing(tmp_path: Path) -> None:
@@ -421,7 +467,16 @@ def test_validate_unnamed_column_of_a_contract_warns(tmp_path: Path) -> None:
 def test_validate_more_features_than_rows_warns(tmp_path: Path) -> None:
     data = {f"c{i}": [(i * j * 31 + j * j) % 97 for j in range(N)] for i in range(N + 1)}
     found = checked(tmp_path, data, checks={"max_leakage": 1.0})
+    found.raise_refused()
     assert ("more_features_than_rows", "", N) in codes(found)
+
+
+def test_validate_more_features_than_rows_refuses_where_asked(tmp_path: Path) -> None:
+    data = {f"c{i}": [(i * j * 31 + j * j) % 97 for j in range(N)] for i in range(N + 1)}
+    severity = {"more_features_than_rows": "refuse"}
+    found = checked(tmp_path, data, checks={"max_leakage": 1.0, "severity": severity})
+    with pytest.raises(DataError, match="more_features_than_rows in 60 rows"):
+        found.raise_refused()
 
 
 def test_validate_findings_of_the_scan_are_reported(tmp_path: Path) -> None:
@@ -432,6 +487,17 @@ def test_validate_findings_of_the_scan_are_reported(tmp_path: Path) -> None:
     found.raise_refused()
     assert codes(found) == [("personal_data", "x", 7)]
     assert "privacy: public" in found.failures[0].expected
+
+
+def test_validate_feature_that_looks_personal_is_withheld_and_yet_no_leak_unseen(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "in").mkdir()
+    finding = Finding(column="z", kind="phone", count=7, looked_at=N, places=(1, 2))
+    write_findings(tmp_path / "in", (finding,))
+    found = checked(tmp_path, {"z": ["SECRET0", "SECRET1"] * (N // 2)})
+    assert codes(found) == [("leakage", "z", N), ("personal_data", "z", 7)]
+    assert "SECRET" not in found.html + found.statistics_json
 
 
 def test_validate_checks_go_beyond_a_batch(tmp_path: Path) -> None:
