@@ -119,23 +119,6 @@ def test_bundle_of_the_latest_run_is_served_as_the_help_says(laptop: Laptop) -> 
         process.communicate(timeout=30)
 
 
-def test_run_whose_server_dies_is_shown_and_told(laptop: Laptop) -> None:
-    process = laptop.start("run", "spec.yaml", "--set", "search.seed=31")
-    process_says(process, "· crown")
-    record = json.loads((laptop.state / "services.json").read_text())
-    os.kill(record["server"]["pid"], signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 1, err
-    assert "Traceback" not in err
-    result = laptop.result()
-    served = (laptop.served() or {})["version"]
-    assert (result["status"], result["error"]["stage"]) == ("failed", "requests")
-    assert result["champion"] == {"version": 1, "outcome": "replaced", "served": served}
-    assert f"visits version {served} is served, replacing version 1" in out
-    assert "✗ requests" in out
-    assert laptop.processes() == []
-
-
 def test_two_models_run_beside_each_other(laptop: Laptop) -> None:
     other = SPEC.replace("name: visits", "name: returns")
     (laptop.folder / "other.yaml").write_text(other, encoding="utf-8")
@@ -176,3 +159,21 @@ def test_a_folder_named_components_does_not_shadow_ours(laptop: Laptop) -> None:
     done = laptop.run("run", "spec.yaml", "--set", "search.seed=21", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "succeeded"
+
+
+def test_run_whose_server_dies_is_shown_and_told(laptop: Laptop) -> None:
+    before = (laptop.served() or {})["version"]
+    process = laptop.start("run", "spec.yaml", "--set", "search.seed=31")
+    process_says(process, "· crown")
+    record = json.loads((laptop.state / "services.json").read_text())
+    os.kill(record["server"]["pid"], signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    result = laptop.result()
+    served = (laptop.served() or {})["version"]
+    assert (result["status"], result["error"]["stage"]) == ("failed", "requests")
+    assert result["champion"] == {"version": before, "outcome": "replaced", "served": served}
+    assert f"visits version {served} is served, replacing version {before}" in out
+    assert "✗ requests" in out
+    assert laptop.processes() == []
