@@ -43,7 +43,7 @@ class Found:
 def main(millions: list[int]) -> None:
     """Prints the table."""
     print(f"{'rows':>11} {'from':<8}{'way':<14}{'process s':>10}{'work s':>9}", end="")
-    print(f"{'x Polars':>10}{'peak MiB':>10}")
+    print(f"{'x Polars':>10}{'peak MiB':>10}", flush=True)
     peaks: dict[tuple[str, int], float] = {}
     with tempfile.TemporaryDirectory(prefix="kubeloop-bench-") as scratch:
         for count in millions:
@@ -53,21 +53,19 @@ def main(millions: list[int]) -> None:
                 source = Path(scratch, f"rows.{kind}")
                 plain = measured("polars", Path(scratch), str(source))
                 ours = [measured(stage, Path(scratch), str(source)) for stage in STAGES]
-                seconds = sum(part[0] for part in ours)
-                peak = max(part[1] for part in ours)
-                peaks[kind, count] = peak
-                line(rows, kind, "plain Polars", plain, plain[0])
-                line(rows, kind, "Kubeloop", (seconds, peak), plain[0])
+                whole = Found(
+                    sum(part.seconds for part in ours),
+                    sum(part.work for part in ours),
+                    max(part.peak for part in ours),
+                )
+                peaks[kind, count] = whole.peak
+                line(rows, kind, "plain Polars", plain, plain)
+                line(rows, kind, "Kubeloop", whole, plain)
                 for stage, part in zip(STAGES, ours, strict=True):
-                    line(rows, kind, f"  {stage}", part, plain[0])
+                    line(rows, kind, f"  {stage}", part, plain)
                 if rows <= MOST_PANDAS_ROWS:
-                    line(
-                        rows,
-                        kind,
-                        "plain pandas",
-                        measured("pandas", Path(scratch), str(source)),
-                        plain[0],
-                    )
+                    table = measured("pandas", Path(scratch), str(source))
+                    line(rows, kind, "plain pandas", table, plain)
     if 1 in millions and 10 in millions:
         for kind in ("parquet", "csv"):
             growth = peaks[kind, 10] / peaks[kind, 1]
