@@ -155,18 +155,19 @@ def write(folder: Path, manifest: Manifest) -> Manifest:
     return sealed
 
 
-def read(folder: Path) -> Manifest:
+def read(folder: Path, *, alone: bool = False) -> Manifest:
     """Reads and verifies a bundle without loading its model.
 
     Args:
         folder: the bundle's folder.
+        alone: whether the folder may hold nothing else.
 
     Returns:
         The manifest, every file's digest having matched.
 
     Raises:
         BundleError: there is no bundle, its format is newer, its manifest is malformed, or a file
-            is missing or altered; every such file is named.
+            is missing, altered, or there besides; every such file is named.
     """
     try:
         document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -189,7 +190,7 @@ def read(folder: Path) -> Manifest:
         fields = ", ".join(sorted({".".join(map(str, e["loc"])) or MANIFEST for e in exc.errors()}))
         msg = f"bundle {str(folder)!r} is damaged: {MANIFEST} is wrong at {fields}"
         raise BundleError(msg) from exc
-    _verify(folder, manifest)
+    _verify(folder, manifest, alone=alone)
     return manifest
 
 
@@ -220,7 +221,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _verify(folder: Path, manifest: Manifest) -> None:
+def _verify(folder: Path, manifest: Manifest, *, alone: bool) -> None:
     missing = [name for name in manifest.files if not (folder / name).is_file()]
     altered = [
         name
@@ -229,8 +230,10 @@ def _verify(folder: Path, manifest: Manifest) -> None:
     ]
     if MODEL_FILES[manifest.runtime] not in manifest.files:
         missing.append(MODEL_FILES[manifest.runtime])
-    if missing or altered:
-        said = [f"missing: {', '.join(missing)}"] * bool(missing)
-        said += [f"altered: {', '.join(altered)}"] * bool(altered)
+    there = sorted(path.name for path in folder.iterdir()) if alone else []
+    extra = [name for name in there if name != MANIFEST and name not in manifest.files]
+    found = {"missing": missing, "altered": altered, "not in the manifest": extra}
+    said = [f"{what}: {', '.join(names)}" for what, names in found.items() if names]
+    if said:
         msg = f"bundle {str(folder)!r} is damaged; {'; '.join(said)}. Package or fetch it again"
         raise BundleError(msg)

@@ -13,7 +13,8 @@ import typer
 
 from components.errors import KubeloopError, SpecError
 from components.revision import VERSION
-from pipelines import destination
+from pipelines import bundle_commands, destination
+from pipelines.compile import Pipeline, compile_pipeline
 from pipelines.interruption import interrupt_on_signals
 from pipelines.local.result import Exit
 from pipelines.options import (
@@ -36,6 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+app.add_typer(bundle_commands.app)
 
 
 @app.callback(help=_HELP)
@@ -154,37 +158,16 @@ def compile_(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the IR.")
     ],
+    pipeline: Annotated[
+        Pipeline, typer.Option("--pipeline", help="The pipeline.")
+    ] = Pipeline.TRAINING,
 ) -> None:
-    """Compile the training pipeline to IR YAML."""
+    """Compile the training pipeline, or that for batch scoring, to IR YAML."""
     from components.revision import code_revision
-    from pipelines.compile import compile_training
 
     destination.check_writable(output)
-    destination.write(output, compile_training(code_revision()))
+    destination.write(output, compile_pipeline(pipeline, code_revision()))
     print(f"wrote {output}")
-
-
-@app.command(epilog="Example: kubeloop serve .kubeloop/runs/latest/bundle --version 3")
-def serve(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The model bundle's folder.")],
-    version: Annotated[int, typer.Option(help="The version that answers name.")] = 1,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, port_option("HTTP port.", least=0)] = 8080,
-    grpc_port: Annotated[int, port_option("gRPC port.", least=0)] = 8081,
-    monitor: Annotated[str | None, typer.Option(help="Where events go; none if left out.")] = None,
-) -> None:
-    """Serve one model bundle in the V1 and V2 protocols."""
-    from components.serve.service import serve as run_server
-
-    run_server(
-        bundle=bundle,
-        version=version,
-        state=None,
-        host=host,
-        http_port=port,
-        grpc_port=grpc_port,
-        monitor=monitor,
-    )
 
 
 @app.command(epilog="Example: kubeloop monitor --store monitor.db --port 9091")

@@ -6,6 +6,8 @@ KFP's cache key holds the environment and not the code inside an image.
 
 import tempfile
 from collections.abc import Iterator
+from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,23 @@ class CompileError(KubeloopError):
     """A compiled pipeline refers to something that it does not hold."""
 
 
+class Pipeline(StrEnum):
+    """The pipelines that there are."""
+
+    TRAINING = "training"
+    SCORING = "scoring"
+
+
 def compile_training(revision: str) -> str:
-    """Compiles the training pipeline.
+    """Compiles the training pipeline; see `compile_pipeline`."""
+    return compile_pipeline(Pipeline.TRAINING, revision)
+
+
+def compile_pipeline(which: Pipeline, revision: str) -> str:
+    """Compiles a pipeline.
 
     Args:
+        which: the pipeline.
         revision: the code revision that the tasks run at.
 
     Returns:
@@ -33,11 +48,10 @@ def compile_training(revision: str) -> str:
     """
     from kfp import compiler
 
-    from pipelines.training import training
-
+    pipeline = getattr(import_module(f"pipelines.{which}"), which)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "training.yaml")
-        compiler.Compiler().compile(training, str(path))
+        path = Path(folder, f"{which}.yaml")
+        compiler.Compiler().compile(pipeline, str(path))
         head, body = _split_comment(path.read_text(encoding="utf-8"))
     document = yaml.safe_load(body)
     for executor in document["deploymentSpec"]["executors"].values():

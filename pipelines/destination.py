@@ -36,4 +36,4 @@ def write(path: Path, text: str) -> None:
 
 
 def _unusable(path: Path, reason: str) -> SpecError:
-    return SpecError(f"cannot write {str(path)!r}: {reason}; name another file with --output")
+    return SpecError(f"cannot write {str(path)!r}: {reason}; name another file")

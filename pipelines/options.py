@@ -1,5 +1,6 @@
 """Arguments and options that several of the commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,3 +29,10 @@ def port_option(meaning: str, *, least: int = 1) -> Any:
         What goes into `Annotated`.
     """
     return typer.Option(min=least, max=65535, help=meaning)
+
+
+class ErrorsChoice(StrEnum):
+    """What becomes of rows that break a model's signature."""
+
+    REFUSE = "refuse"
+    NULL = "null"

@@ -5,14 +5,17 @@ import re
 from pathlib import Path
 
 import jsonschema
+import polars as pl
 import pytest
 import yaml
 
 from components.spec import load
+from tests.bundles import build, reseal
 from tests.pipelines.laptop import SPEC, Laptop
+from tests.scoring import table
 
 COMMANDS = ["run", "init", "check", "schema", "compile", "serve", "monitor", "status", "rollback"]
-COMMANDS += ["clean", "contract"]
+COMMANDS += ["clean", "contract", "inspect", "predict"]
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -56,6 +59,13 @@ def test_without_arguments_shows_the_commands(laptop: Laptop) -> None:
         (("check", "spec.yaml", "--set", "candidates=[logistik]"), "did you mean 'logistic'?"),
         (("init", "rows.csv", "--target", "left"), "target 'left' is no column of 'rows.csv'"),
         (("clean", "--keep", "-1"), "Invalid value for '--keep'"),
+        (("compile", "-o", "t.yaml", "--pipeline", "train"), "Invalid value for '--pipeline'"),
+        (("predict", "bundle", "rows.csv"), "Missing argument 'OUTPUT'"),
+        (("predict", "bundle", "rows.csv", "rows.csv"), "'rows.csv' is there already: name"),
+        (("predict", "bundle", "rows.csv", "rows.csv", "--force"), "is the input itself"),
+        (("predict", "bundle", "rows.csv", "answers.xlsx"), "'answers.xlsx' is of no known format"),
+        (("predict", "bundle", "rows.csv", "gone/a.csv"), "there is no folder 'gone'"),
+        (("predict", "b", "rows.csv", "a.csv", "--errors", "no"), "Invalid value for '--errors'"),
     ],
 )
 def test_wrong_call_is_status_2_and_one_message(
@@ -101,6 +111,13 @@ def test_compile_writes_the_ir(laptop: Laptop) -> None:
     assert document["pipelineInfo"]["name"] == "kubeloop-training"
 
 
+def test_compile_writes_the_scoring_ir(laptop: Laptop) -> None:
+    done = laptop.run("compile", "--pipeline", "scoring", "-o", "scoring.yaml")
+    assert done.returncode == 0, done.stderr
+    document = yaml.safe_load((laptop.folder / "scoring.yaml").read_text())
+    assert document["pipelineInfo"]["name"] == "kubeloop-scoring"
+
+
 def test_newer_state_folder_is_refused(laptop: Laptop) -> None:
     newer = laptop.folder / "newer"
     newer.mkdir()
@@ -144,3 +161,95 @@ def test_readme_names_every_key_command_and_parameter(laptop: Laptop) -> None:
     golden = Path(__file__).parent / "golden" / "training.yaml"
     parameters = yaml.safe_load(golden.read_text())["root"]["inputDefinitions"]["parameters"]
     assert [name for name in parameters if f"`{name}`" not in readme] == []
+    assert "`kubeloop-scoring`" in readme
+
+
+def test_inspect_shows_all_and_verifies(laptop: Laptop) -> None:
+    fitted = build(laptop.folder / "fitted", "binary", name="churn")
+    done = laptop.run("inspect", "fitted")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^income +float32 +yes +'\?' ' '", done.stdout, re.MULTILINE)
+    assert re.search(r"^city +string +yes +3 +'\?'", done.stdout, re.MULTILINE)
+    assert re.search(r"^plan +string +no +2", done.stdout, re.MULTILINE)
+    assert re.search(r"^test +accuracy +0\.9000 +0\.8500 +0\.9500", done.stdout, re.MULTILINE)
+    facts = ["'No', 'Yes'", "threshold  0.5", "customerID, email", "run-1", "sha256:00"]
+    facts += ["scikit-learn 1.9.1", "2026-11-20T12:00:00Z", "300 rows", *fitted.manifest.files]
+    facts += fitted.manifest.files.values()
+    assert [fact for fact in facts if fact not in done.stdout] == []
+    as_json = laptop.run("inspect", "fitted", "--json")
+    assert json.loads(as_json.stdout) == fitted.manifest.model_dump(mode="json")
+
+
+def test_inspect_of_names_like_markup_shows_them(laptop: Laptop) -> None:
+    fitted = build(laptop.folder / "markup", "regression")
+    first = fitted.manifest.signature.inputs[0].model_copy(update={"name": "[red]age[/red]"})
+    inputs = (first, *fitted.manifest.signature.inputs[1:])
+    signature = fitted.manifest.signature.model_copy(update={"inputs": inputs})
+    reseal(fitted, laptop.folder / "named", signature=signature, run_id="[bold]run")
+    shown = laptop.run("inspect", "named").stdout
+    assert "[red]age[/red]" in shown
+    assert "[bold]run" in shown
+
+
+def test_inspect_of_damaged_bundle_names_each_file(laptop: Laptop) -> None:
+    folder = build(laptop.folder / "damaged", "binary").folder
+    (folder / "model.onnx").write_bytes(b"other")
+    (folder / "card.md").unlink()
+    (folder / "model.pkl").write_bytes(b"new")
+    for arguments in (("inspect", "damaged"), ("inspect", "damaged", "--json")):
+        done = laptop.run(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert (
+            "missing: card.md; altered: model.onnx; not in the manifest: model.pkl" in done.stderr
+        )
+        assert "Traceback" not in done.stderr
+
+
+def test_predict_writes_answers_and_says_what_it_saw(laptop: Laptop) -> None:
+    build(laptop.folder / "model", "binary")
+    rows = table(1000)
+    rows.write_csv(laptop.folder / "new.csv")
+    done = laptop.run("predict", "model", "new.csv", "answers.csv")
+    assert done.returncode == 0, done.stderr
+    assert "wrote answers.csv: 1,000 rows by row" in done.stdout
+    assert "field 'city': 250 values that training never saw, answered" in done.stdout
+    assert "columns that the model does not know, ignored: 'customer', 'note'" in done.stdout
+    assert done.stderr.splitlines()[-1] == "100 %  1,000 rows"
+    header, *lines = (laptop.folder / "answers.csv").read_text().splitlines()
+    assert header == "row,label,probability_No,probability_Yes"
+    assert len(lines) == 1000
+    again = laptop.run("predict", "model", "new.csv", "answers.csv")
+    assert again.returncode == 2
+    assert "'answers.csv' is there already" in again.stderr
+    assert laptop.run("predict", "model", "new.csv", "answers.csv", "--force").returncode == 0
+
+
+def test_predict_of_broken_rows_refuses_or_leaves_them_empty(laptop: Laptop) -> None:
+    build(laptop.folder / "strict", "regression")
+    rows = table(10).with_columns(age=pl.when(pl.int_range(10) != 4).then("age"))
+    rows.write_parquet(laptop.folder / "broken.parquet")
+    refused = laptop.run("predict", "strict", "broken.parquet", "broken.csv")
+    assert refused.returncode == 1
+    assert "field 'age': null in 1 row (4, counting from 0)" in refused.stderr
+    assert not (laptop.folder / "broken.csv").exists()
+    done = laptop.run("predict", "strict", "broken.parquet", "broken.csv", "--errors", "null")
+    assert done.returncode == 0, done.stderr
+    assert "1 rows break the signature and have empty answers" in done.stdout
+    assert (laptop.folder / "broken.csv").read_text().splitlines()[5] == "4,"
+
+
+def test_predict_that_is_killed_leaves_no_output(laptop: Laptop) -> None:
+    build(laptop.folder / "killed", "binary")
+    rows = 1_500_000
+    pl.concat([table(rows // 100)] * 100).write_csv(laptop.folder / "long.csv")
+    process = laptop.start("predict", "killed", "long.csv", "killed.parquet")
+    assert process.stderr
+    assert "%" in process.stderr.readline()
+    process.kill()
+    process.communicate()
+    assert process.returncode == -9
+    assert not (laptop.folder / "killed.parquet").exists()
+    done = laptop.run("predict", "killed", "long.csv", "killed.parquet")
+    assert done.returncode == 0, done.stderr
+    assert pl.read_parquet(laptop.folder / "killed.parquet").height == rows
+    assert list(laptop.folder.glob("*.partial")) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.compile import compile_training, find_dangling
+from pipelines.compile import Pipeline, compile_pipeline, compile_training, find_dangling
 
 GOLDEN = Path(__file__).parent / "golden" / "training.yaml"
 REVISION = "golden"
@@ -22,6 +22,19 @@ def test_training_ir_equals_golden(compiled: str, request: pytest.FixtureRequest
     assert compiled == GOLDEN.read_text(encoding="utf-8"), (
         "the compiled training pipeline changed; if that is meant: make golden"
     )
+
+
+def test_scoring_ir_equals_golden(request: pytest.FixtureRequest) -> None:
+    golden = GOLDEN.with_name("scoring.yaml")
+    compiled = compile_pipeline(Pipeline.SCORING, REVISION)
+    if request.config.getoption("--update-golden"):
+        golden.write_text(compiled, encoding="utf-8")
+    assert compiled == golden.read_text(encoding="utf-8"), (
+        "the compiled scoring pipeline changed; if that is meant: make golden"
+    )
+    document = yaml.safe_load(compiled)
+    assert find_dangling(document) == []
+    assert document["root"]["dag"]["tasks"]["score"].get("cachingOptions", {}) == {}
 
 
 def test_compile_twice_gives_same_bytes(compiled: str) -> None:

@@ -1,0 +1,1 @@
+"""The score stage: answers for every row of a table, by a model bundle."""
