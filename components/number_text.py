@@ -28,7 +28,7 @@ def read_numbers(text: pl.Expr, decimal: str = ".", thousands: str = "") -> pl.E
         if alike := _ALIKE.get(thousands):
             text = text.str.replace_all(alike, thousands)
         mark = re.escape(thousands)
-        whole = rf"(?:\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
+        whole = rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
     point = re.escape(decimal)
     number = rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
     shape = rf"^[+-]?(?:{number}|(?i:inf|infinity))$"
