@@ -14,9 +14,10 @@ Moments = NDArray[np.datetime64]
 # Below this many texts, arrays cost more than they save (measured: they break even at about 30).
 _FEW = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_EPOCH_DAY = _EPOCH.toordinal()
 _LAST = 253_402_300_800  # the year 10000, in seconds since 1970: what no four digits can say
 _NAT = np.datetime64("NaT", "us")
+_MISSING = int(np.iinfo(np.int64).min)  # how NaT is kept
 
 
 def parse(texts: Iterable[str | None], formats: Sequence[str]) -> Moments:
@@ -32,6 +33,9 @@ def parse(texts: Iterable[str | None], formats: Sequence[str]) -> Moments:
         datetime64[us] (n,), in UTC.
     """
     given = [None if text is None else text.strip() for text in texts]
+    if len(given) <= _FEW:
+        counts = [_count(text, formats) for text in given]
+        return np.array(counts, dtype=np.int64).view("datetime64[us]")
     moments = np.full(len(given), _NAT, dtype="datetime64[us]")
     left = [index for index, text in enumerate(given) if text]
     for form in formats:
@@ -61,9 +65,25 @@ def render(moments: Moments, form: str) -> list[str | None]:
     ]
 
 
+def _count(text: str | None, formats: Sequence[str]) -> int:
+    """Microseconds since 1970 by the first format that reads a text; that of NaT if none does."""
+    if text:
+        for form in formats:
+            count = (
+                _unix(text, UNIX[form])
+                if form in UNIX
+                else _read_one(text, compile_format(form).pattern)
+            )
+            if count is not None:
+                return count
+    return _MISSING
+
+
 def _read(texts: list[str], form: str) -> Moments:
     if form in UNIX:
-        return np.array([_unix(text, UNIX[form]) for text in texts], dtype="datetime64[us]")
+        counts = [_unix(text, UNIX[form]) for text in texts]
+        filled = [_MISSING if count is None else count for count in counts]
+        return np.array(filled, dtype=np.int64).view("datetime64[us]")
     compiled = compile_format(form)
     if compiled.width is not None and len(texts) > _FEW:
         moments = _read_fixed(texts, compiled)
@@ -79,15 +99,15 @@ def _read(texts: list[str], form: str) -> Moments:
     return moments
 
 
-def _unix(text: str, unit: int) -> np.datetime64:
+def _unix(text: str, unit: int) -> int | None:
     if not re.fullmatch(r"-?[0-9]{1,16}(\.[0-9]{1,9})?", text):
-        return _NAT
+        return None
     whole, _, fraction = text.partition(".")
     count = int(whole) * unit
     if fraction:
         share = round(int(fraction) * unit / 10 ** len(fraction))
         count += -share if text.startswith("-") else share
-    return np.datetime64(count, "us") if abs(count) < _LAST * 1_000_000 else _NAT
+    return count if abs(count) < _LAST * 1_000_000 else None
 
 
 def _read_one(text: str, pattern: re.Pattern[str]) -> int | None:
@@ -105,9 +125,12 @@ def _read_one(text: str, pattern: re.Pattern[str]) -> int | None:
             int(got.get("M") or 0),
             int(got.get("S") or 0),
             int((got.get("f") or "0")[:6].ljust(6, "0")),
-            tzinfo=_offset(got.get("z")),
         )
-        return (moment.astimezone(UTC) - _EPOCH) // _MICROSECOND
+        if offset := got.get("z"):
+            moment = moment.replace(tzinfo=_offset(offset)).astimezone(UTC)
+        # Faster than the difference of two moments, of which a request has one a row and date.
+        minutes = (moment.toordinal() - _EPOCH_DAY) * 1440 + moment.hour * 60 + moment.minute
+        return (minutes * 60 + moment.second) * 1_000_000 + moment.microsecond
     except (ValueError, OverflowError):
         return None
 
@@ -144,15 +167,34 @@ def _read_fixed(texts: list[str], form: Format) -> Moments:
     except UnicodeEncodeError:
         return moments
     cells = np.frombuffer(joined, dtype=np.uint8).reshape(len(wide), form.width or 0)
-    fits = np.ones(len(wide), dtype=bool)
+    moments[np.array(wide, dtype=np.int64)] = parse_cells(cells, form)
+    return moments
+
+
+def parse_cells(cells: NDArray[np.uint8], form: Format) -> Moments:
+    """Reads texts of one width by arithmetic on their bytes.
+
+    Args:
+        cells: (n, width) UTF-8 of texts without space around them.
+        form: of that width, from `compile_format`.
+
+    Returns:
+        datetime64[us] (n,), as `parse` reads them by this format; NaT for what it does not read.
+    """
+    fits = np.ones(len(cells), dtype=bool)
     for position, byte in form.literals:
         fits &= cells[:, position] == byte
-    fields = {"Y": np.full(len(wide), 1970), "m": np.ones(1), "d": np.ones(1)}
+    zero = np.zeros(1, dtype=np.int64)
+    fields = {"Y": zero + 1970, "m": zero + 1, "d": zero + 1}
     for letter, begin, width in form.digits:
-        digits = cells[:, begin : begin + width].astype(np.int64) - ord("0")
-        fits &= ((digits >= 0) & (digits <= 9)).all(axis=1)
-        fields[letter] = digits @ (10 ** np.arange(width)[::-1])
-    zero = np.zeros(len(wide), dtype=np.int64)
+        number = np.zeros(len(cells), dtype=np.int64)
+        for position in range(begin, begin + width):
+            # A byte below "0" wraps around to far above 9.
+            digit = cells[:, position] - np.uint8(ord("0"))
+            fits &= digit <= 9
+            number *= 10
+            number += digit
+        fields[letter] = number
     hour, minute, second = (fields.get(letter, zero) for letter in "HMS")
     fits &= (fields["Y"] >= 1) & (fields["m"] >= 1) & (fields["m"] <= 12)
     fits &= (hour < 24) & (minute < 60) & (second < 60)
@@ -160,10 +202,8 @@ def _read_fixed(texts: list[str], form: Format) -> Moments:
     days = months.astype("datetime64[D]") + (fields["d"] - 1)
     # The 31st of April lies in May.
     fits &= (fields["d"] >= 1) & (days.astype("datetime64[M]") == months)
-    seconds = hour * 3600 + minute * 60 + second
-    whole = days.astype("datetime64[us]") + seconds * 1_000_000
-    moments[np.array(wide, dtype=np.int64)[fits]] = whole[fits]
-    return moments
+    seconds = days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60 + second
+    return np.where(fits, (seconds * 1_000_000).view("datetime64[us]"), _NAT)
 
 
 def _render(count: int, form: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from components.contract import ROW_GROUP, ROWS, Contract, Role
+from components.contract import ROW_GROUP, ROWS, Contract, Role, write_rows
 from components.errors import DataError
 from components.examples import SCHEMA, ExampleSchema, write_schema
 from components.landing import landing, room_in
@@ -147,7 +147,7 @@ def _write(split: _Split, contract: Contract, folders: tuple[Path, Path, Path]) 
     for part, folder in enumerate(folders):
         chosen = split.marked.filter(pl.col(proof.PART) == part).select(columns)
         with landing(folder / ROWS) as path:
-            chosen.sink_parquet(path, row_group_size=ROW_GROUP, engine="streaming")
+            write_rows(chosen, path)
     written = [pl.scan_parquet(folder / ROWS, glob=False).select(pl.len()) for folder in folders]
     lengths = tuple(table.item() for table in pl.collect_all(written))
     proof.require_complete(split.rows, split.counts, lengths)

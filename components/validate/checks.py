@@ -1,50 +1,61 @@
 """Holds the rows against their contract: every failure at once, with code, count and places."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import polars as pl
 
 from components.contract import Contract, Role
 from components.validate.failure import Failure, Judge, Severity
 from components.validate.profile import Profile
-from components.validate.row_checks import column_checks
-from components.validate.schema import RowCheck, run_checks
+from components.validate.row_checks import ColumnChecks, column_checks
+from components.validate.schema import Broken, RowCheck
 from components.validate.target import Classes
 
 if TYPE_CHECKING:
     from components.spec import Spec
 
-__all__ = ["Failure", "Severity", "in_order", "row_failures", "target_failures"]
+__all__ = ["Failure", "Severity", "in_order", "row_checks", "row_failures", "target_failures"]
 
 _UNREAD = ("not_a_number", "not_a_date", "not_a_boolean")
 
 
-def row_failures(
-    spec: "Spec", rows: pl.LazyFrame, contract: Contract, profiles: dict[str, Profile]
-) -> list[Failure]:
-    """Checks every row.
+def row_checks(contract: Contract, profiles: Mapping[str, Profile]) -> ColumnChecks:
+    """Says what every row owes.
 
     Args:
-        spec: says what each reason does.
-        rows: the table as read, moments beside it.
         contract: what was expected.
         profiles: what each column holds.
 
     Returns:
-        The failures, in the order of the columns.
+        The checks of all columns, in their order.
+    """
+    found = [
+        column_checks(
+            column,
+            profiles[column.name],
+            is_class=column.role is Role.TARGET and contract.classes is not None,
+        )
+        for column in contract.columns
+    ]
+    return ColumnChecks(
+        flags=tuple(flag for one in found for flag in one.flags),
+        checks=tuple(check for one in found for check in one.checks),
+    )
+
+
+def row_failures(
+    spec: "Spec", checks: Sequence[RowCheck], broken: Mapping[tuple[str, str], Broken]
+) -> list[Failure]:
+    """Turns what rows break into failures.
+
+    Args:
+        spec: says what each reason does.
+        checks: what every row owes.
+        broken: how many rows break it, by column and code.
+
+    Returns:
+        The failures, in the order of the checks.
     """
     judge = Judge(_severity(spec))
-    regression = contract.classes is None
-    inputs: list[pl.Expr] = []
-    checks: list[RowCheck] = []
-    for column in contract.columns:
-        is_class = column.role is Role.TARGET and not regression
-        found = column_checks(column, profiles[column.name], is_class=is_class)
-        if found.checks:
-            inputs += found.inputs
-            checks += found.checks
-    broken = run_checks(rows.select(inputs), checks) if checks else {}
     return [
         judge.failure(c.code, c.column, b.count, _told(c.code, c.expected, judge), b.places)
         for c in checks

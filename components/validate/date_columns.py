@@ -45,7 +45,7 @@ def read_dates(
     sample: pl.DataFrame,
     readings: Mapping[str, Reading],
     scratch: Path | None,
-) -> tuple[dict[str, DateColumn], pl.LazyFrame]:
+) -> tuple[dict[str, DateColumn], "Beside"]:
     """Reads what may be dates.
 
     Args:
@@ -55,20 +55,20 @@ def read_dates(
         scratch: a folder for the moments; None to read them whenever they are asked for.
 
     Returns:
-        What was found, by column; and the rows with the moments beside them.
+        What was found, by column; and the moments, to be put beside the rows.
     """
     texts_of = _texts(rows.collect_schema(), readings)
     formats = _first_formats(sample, readings, texts_of)
     twins = {n: twin_of(f) for n, f in formats.items() if not readings[n].formats}
     read = _Read(rows, texts_of, scratch)
-    counts, table = read.once(formats, _some(twins))
-    more = _further_formats(formats, readings, texts_of, counts, table)
+    counts, beside = read.once(formats, _some(twins))
+    more = _further_formats(formats, readings, texts_of, counts, beside.joined(rows))
     better = {n: t for n, t in _some(twins).items() if counts[f"{n}\0twin"] > counts[n]}
     if more or better:
         # The other order of day and month explains the whole better than a mixture of both.
         formats |= more | better
         twins |= {name: twin_of(formats[name]) for name in (*better, *more)}
-        counts, table = read.once(formats, _some(twins))
+        counts, beside = read.once(formats, _some(twins))
     found = {
         name: DateColumn(
             formats=forms,
@@ -77,7 +77,7 @@ def read_dates(
         )
         for name, forms in formats.items()
     }
-    return found, table
+    return found, beside
 
 
 def _first_formats(
@@ -141,6 +141,29 @@ def _unread(text: pl.Expr, name: str, reading: Reading) -> pl.Expr:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Moments that belong beside rows.
+
+    Attributes:
+        read: the expressions that read them.
+        kept: the same, read already, in the rows' order; None where nothing is kept.
+    """
+
+    read: tuple[pl.Expr, ...] = ()
+    kept: pl.LazyFrame | None = None
+
+    def joined(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Returns the rows with the moments, each under `moment_name` of its column.
+
+        Args:
+            rows: all of them, in order, their text trimmed.
+        """
+        if self.kept is None:
+            return rows.with_columns(self.read)
+        return pl.concat([rows, self.kept], how="horizontal")
+
+
+@dataclass(frozen=True)
 class _Read:
     rows: pl.LazyFrame
     texts: Mapping[str, pl.Expr]
@@ -148,20 +171,19 @@ class _Read:
 
     def once(
         self, formats: Mapping[str, Sequence[str]], twins: Mapping[str, Sequence[str]]
-    ) -> tuple[dict[str, int], pl.LazyFrame]:
-        """Reads by formats and by their twins; counts both, and puts the moments beside."""
+    ) -> tuple[dict[str, int], Beside]:
+        """Reads by formats and by their twins, and counts both."""
         read = [moments(self.texts[n], forms).alias(moment_name(n)) for n, forms in formats.items()]
         other = [moments(self.texts[n], forms).alias(f"{n}\0twin") for n, forms in twins.items()]
         if not read:
-            return {"rows": 0}, self.rows
+            return {"rows": 0}, Beside()
         beside = self.rows.select(*read, *other)
-        table = self.rows.with_columns(read)
+        found = Beside(tuple(read))
         if self.scratch is not None:
             path = self.scratch / "moments.parquet"
             beside.sink_parquet(path, compression="lz4")
             beside = pl.scan_parquet(path, glob=False)
-            kept = beside.select(map(moment_name, formats))
-            table = pl.concat([self.rows, kept], how="horizontal")
+            found = Beside(tuple(read), beside.select(map(moment_name, formats)))
         counted = beside.select(pl.len().alias("rows"), pl.all().count())
         counts = counted.collect(engine="streaming").row(0, named=True)
-        return {name.removesuffix("\0moment"): count for name, count in counts.items()}, table
+        return {name.removesuffix("\0moment"): count for name, count in counts.items()}, found

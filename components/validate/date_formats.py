@@ -6,7 +6,8 @@ from itertools import product
 import numpy as np
 import polars as pl
 
-from components.dates.reading import parse
+from components.dates.formats import UNIX, compile_format
+from components.dates.reading import parse, parse_cells
 
 MOST_FORMATS = 3
 _TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f")
@@ -124,6 +125,8 @@ def moments(text: pl.Expr, formats: Sequence[str]) -> pl.Expr:
     """
 
     def read(values: pl.Series) -> pl.Series:
+        if (fixed := _of_one_width(values, formats)) is not None:
+            return fixed
         # Dates repeat: reading each once is ten times as fast for days, and costs little else.
         once = values.unique()
         if 2 * len(once) > len(values):
@@ -141,6 +144,34 @@ def moments(text: pl.Expr, formats: Sequence[str]) -> pl.Expr:
 
 def _series(values: pl.Series, formats: Sequence[str]) -> pl.Series:
     return pl.Series(values.name, parse(values.to_list(), formats), dtype=pl.Datetime("us"))
+
+
+def _of_one_width(values: pl.Series, formats: Sequence[str]) -> pl.Series | None:
+    """Reads texts as the first format writes all of them, from their bytes as they lie in memory.
+
+    Returns:
+        The moments; None if the format has no width, or a text is not read by it: a tenth of the
+        time of reading them one by one.
+    """
+    form = None if formats[0] in UNIX else compile_format(formats[0])
+    if form is None or form.width is None or not (values.str.len_bytes() == form.width).all():
+        return None
+    known = values.drop_nulls()
+    if not len(known):
+        return None
+    # A name with a NUL makes Polars panic here (measured with 2.1).
+    array = known.rechunk().alias("texts").to_arrow()
+    _, offsets, data = array.buffers()
+    begin = int(np.frombuffer(offsets, dtype=np.int64)[array.offset]) if array.offset else 0
+    cells = np.frombuffer(data, dtype=np.uint8)[begin : begin + len(known) * form.width]
+    moments = parse_cells(cells.reshape(-1, form.width), form)
+    if np.isnat(moments).any():
+        return None
+    if len(known) < len(values):
+        all_moments = np.full(len(values), np.datetime64("NaT", "us"))
+        all_moments[values.is_not_null().to_numpy()] = moments
+        moments = all_moments
+    return pl.Series(values.name, moments, dtype=pl.Datetime("us"))
 
 
 def unread_sample(

@@ -11,23 +11,37 @@ from components.validate.changes import compare
 from components.validate.failure import Failure
 from components.validate.look import Look, label_text
 from components.validate.statistics import Broken, Statistics
-from components.validate.tally import Counted, count
+from components.validate.tally import Counted, RowCounter, batch_rows
+
+
+def counter(contract: Contract, schema: pl.Schema, rows: int) -> RowCounter:
+    """Returns what counts a typed table for `describe`.
+
+    Args:
+        contract: of all columns.
+        schema: float64, text and datetime (µs) by column; the target as class index (int64) or
+            float64. Neither NaN nor infinity may be in them.
+        rows: how many there are.
+
+    Returns:
+        A counter of all rows, with a sample of the columns of which more than counts may be told.
+    """
+    names = [column.name for column in contract.columns]
+    private = [column.name for column in contract.columns if column.private]
+    hidden = [column.name for column in contract.columns if _withheld(column, set())]
+    typed = pl.Schema({name: schema[name] for name in names})
+    return RowCounter(typed, rows, private=private, hidden=hidden)
 
 
 def count_typed(rows: pl.LazyFrame, contract: Contract) -> Counted:
-    """Makes the one pass over a typed table that `describe` needs.
-
-    Args:
-        rows: typed: float64, text and datetime (µs) by column; the target as class index (int64)
-            or float64. Neither NaN nor infinity is in it. Read by batches, in order.
-        contract: of all its columns.
-
-    Returns:
-        Counts of all rows, and a sample of the columns of which more than counts may be told.
-    """
-    present = rows.select([column.name for column in contract.columns])
-    private = [column.name for column in contract.columns if column.private]
-    return count(present, private, [c.name for c in contract.columns if _withheld(c, set())])
+    """Counts a typed table by `counter`, in a pass of its own."""
+    schema = rows.collect_schema()
+    total = rows.select(pl.len()).collect(engine="streaming").item()
+    counting = counter(contract, schema, total)
+    size = batch_rows(len(schema))
+    for batch in rows.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"):
+        counting.add(batch)
+    return counting.counted()
 
 
 def describe(

@@ -1,5 +1,6 @@
 """What each column's typed values are: the facts of which a written contract is made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Observed:
 
 
 def observe(
-    rows: pl.LazyFrame, contract: Contract, profiles: dict[str, Profile], repeated: set[str]
+    rows: pl.LazyFrame, contract: Contract, profiles: Mapping[str, Profile], repeated: set[str]
 ) -> dict[str, Observed]:
     """Looks at every column that is not private.
 

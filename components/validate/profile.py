@@ -14,7 +14,7 @@ import polars as pl
 
 from components.validate.counting import Counts, Likely, likely, text_counts, value_counts
 from components.validate.date_columns import DateColumn, read_dates
-from components.validate.reading import Reading, trimmed_text
+from components.validate.reading import Reading, trimmed
 from components.validate.writing import Way, likely_ways
 
 _SAMPLE = 500
@@ -85,23 +85,26 @@ def profile(
     Returns:
         A profile by column name, in the table's order; and the rows, text trimmed with blank as
         null, with the moments beside them, each under `date_columns.moment_name` of its column.
+        What needs no trimming is not trimmed again.
     """
     schema = rows.collect_schema()
     readings = {name: reader(name) for name in schema.names()}
+    texts = [name for name, dtype in schema.items() if dtype == pl.String]
     # Trimmed once for all counts: Polars would else do it again for each.
-    trimmed = trimmed_text(rows, schema)
+    tidy = trimmed(rows.with_columns(_length(name) for name in texts), texts)
     plain = [n for n, d in schema.items() if d == pl.String and not readings[n].private]
-    sample = trimmed.select(plain).head(_SAMPLE).collect()
-    dates, joined = read_dates(trimmed, sample, readings, scratch)
+    sample = tidy.select(plain).head(_SAMPLE).collect()
+    dates, beside = read_dates(tidy.select(schema.names()), sample, readings, scratch)
     open_texts = sample.drop(name for name in dates if name in sample.columns)
     maybe = likely(sample, readings, likely_ways(open_texts, readings))
     wanted = [pl.len().alias("rows")]
     for name, dtype in schema.items():
         if dtype == pl.String:
             wanted += text_counts(name, readings[name], maybe.get(name))
+            wanted.append(_is_untidy(name).sum().alias(f"{name}\0untidy"))
         else:
             wanted += value_counts(name, dtype, readings[name])
-    row = trimmed.select(wanted).collect(engine="streaming").row(0, named=True)
+    row = tidy.select(wanted).collect(engine="streaming").row(0, named=True)
     profiles = {}
     for name, dtype in schema.items():
         counts, date = Counts(name, row), dates.get(name)
@@ -109,7 +112,17 @@ def profile(
             profiles[name] = _of_text(readings[name], counts, date, maybe.get(name))
         else:
             profiles[name] = _of_values(dtype, readings[name], counts, date)
-    return profiles, joined
+    untidy = [name for name in texts if Counts(name, row).of("untidy")]
+    return profiles, beside.joined(trimmed(rows, untidy))
+
+
+def _length(name: str) -> pl.Expr:
+    return pl.col(name).str.len_bytes().alias(f"{name}\0length")
+
+
+def _is_untidy(name: str) -> pl.Expr:
+    """Whether trimming has changed a text."""
+    return pl.col(f"{name}\0length").ne_missing(pl.col(name).str.len_bytes())
 
 
 def _of_values(

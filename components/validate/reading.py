@@ -1,12 +1,14 @@
 """How each column's text is to be read: what the spec says of it, else of all columns."""
 
 import math
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+
+from components.number_text import read_numbers
 
 if TYPE_CHECKING:
     from components.spec import Spec
@@ -30,8 +32,6 @@ NUMBER_MISSING = (
     "-",
     "#N/A",
 )
-# Typography has several characters for one mark.
-_ALIKE = {" ": "[\u00a0\u202f\u2009]", "'": "\u2019"}
 
 
 @dataclass(frozen=True)
@@ -84,28 +84,12 @@ def number_of(text: pl.Expr, reading: Reading) -> pl.Expr:
 
     Args:
         text: the texts.
-        reading: their marks. Thousands are grouped by three, but for the later groups by two or
-            three, as in India; a mark in any other place makes a text no number, and so does a
-            group of zeros before it: 0,123 is a fraction that somebody wrote with a comma.
+        reading: their marks.
 
     Returns:
         float64; null for what is no number, infinite for "inf".
     """
-    decimal, thousands = reading.decimal, reading.thousands
-    if decimal == "." and not thousands:
-        return text.cast(pl.Float64, strict=False)
-    whole = r"\d+"
-    if thousands:
-        if alike := _ALIKE.get(thousands):
-            text = text.str.replace_all(alike, thousands)
-        mark = re.escape(thousands)
-        whole = rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
-    point = re.escape(decimal)
-    number = rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
-    shape = rf"^[+-]?(?:{number}|(?i:inf|infinity))$"
-    plain = text.str.replace_all(thousands, "", literal=True) if thousands else text
-    plain = plain.str.replace(decimal, ".", literal=True)
-    return pl.when(text.str.contains(shape)).then(plain).cast(pl.Float64, strict=False)
+    return read_numbers(text, reading.decimal, reading.thousands)
 
 
 def stripped(tokens: tuple[str, ...]) -> list[str]:
@@ -113,16 +97,15 @@ def stripped(tokens: tuple[str, ...]) -> list[str]:
     return [token.strip() for token in tokens]
 
 
-def trimmed_text(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
-    """Returns the rows with text trimmed and blank as null.
+def trimmed(rows: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
+    """Returns the rows with the text of some columns trimmed and blank as null.
 
     In two steps, each of which goes element by element: `replace` would not stream, and one
     expression would trim twice.
     """
-    texts = [name for name, dtype in schema.items() if dtype == pl.String]
-    stripped_ones = rows.with_columns(pl.col(name).str.strip_chars() for name in texts)
+    stripped_ones = rows.with_columns(pl.col(name).str.strip_chars() for name in names)
     return stripped_ones.with_columns(
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in texts
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in names
     )
 
 

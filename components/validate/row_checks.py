@@ -21,14 +21,15 @@ _DESCRIBING = (Role.FEATURE, Role.IGNORED)
 
 @dataclass(frozen=True)
 class ColumnChecks:
-    """The checks of one column and what they look at.
+    """The checks of one column.
 
     Attributes:
-        inputs: the expressions that the checks need, under the names that they use.
+        flags: what the checks need to know of the rows as read, under the names that they use;
+            all else they find in the typed rows.
         checks: what every row owes.
     """
 
-    inputs: tuple[pl.Expr, ...]
+    flags: tuple[pl.Expr, ...]
     checks: tuple[RowCheck, ...]
 
 
@@ -38,35 +39,32 @@ def column_checks(column: ColumnContract, seen: Profile, *, is_class: bool) -> C
     Args:
         column: the contract.
         seen: what the column holds; what it shows to be kept by all rows is not checked again.
-        is_class: whether the column is a target of classes.
+        is_class: whether the column is a target of classes, whose typed values are their index.
 
     Returns:
         The checks; none where nothing is declared that a row could break.
     """
-    text = target_text(column, seen).alias(column.name) if is_class else typed(column, seen)
-    value = pl.col(column.name)
-    inputs, checks = [text], list(_declared(column, value))
-    for code, breaks, expected in (
-        *_absent(column, seen),
-        *(() if is_class else _unread(column, seen)),
-    ):
-        flag = f"{column.name}\0{code}"
-        inputs.append(breaks.fill_null(False).alias(flag))
-        checks.append(RowCheck(code, column.name, pl.col(flag), expected))
-    return ColumnChecks(tuple(inputs), tuple(checks))
-
-
-def _declared(column: ColumnContract, value: pl.Expr) -> Iterator[RowCheck]:
     name = column.name
+    flagged = [*_absent(column, seen), *(() if is_class else _unread(column, seen))]
+    declared = list(_declared(column, target_text(column, seen) if is_class else pl.col(name)))
+    checks = [] if is_class else [RowCheck(code, name, e, said) for code, e, said in declared]
+    flagged += declared if is_class else []
+    flags = []
+    for code, breaks, expected in flagged:
+        flag = f"{name}\0{code}"
+        flags.append(breaks.fill_null(False).alias(flag))
+        checks.append(RowCheck(code, name, pl.col(flag), expected))
+    return ColumnChecks(tuple(flags), tuple(checks))
+
+
+def _declared(column: ColumnContract, value: pl.Expr) -> Iterator[tuple[str, pl.Expr, str]]:
     if column.minimum is not None:
-        said = f"at least {column.minimum!r}"
-        yield RowCheck("below_min", name, value < column.minimum, said)
+        yield "below_min", value < column.minimum, f"at least {column.minimum!r}"
     if column.maximum is not None:
-        said = f"at most {column.maximum!r}"
-        yield RowCheck("above_max", name, value > column.maximum, said)
+        yield "above_max", value > column.maximum, f"at most {column.maximum!r}"
     if column.values is not None:
         unknown = value.is_not_null() & ~value.is_in(list(column.values))
-        yield RowCheck("unknown_value", name, unknown, f"one of {', '.join(column.values)}")
+        yield "unknown_value", unknown, f"one of {', '.join(column.values)}"
 
 
 def _absent(column: ColumnContract, seen: Profile) -> Iterator[tuple[str, pl.Expr, str]]:

@@ -131,36 +131,48 @@ class Counted:
     sample: pl.DataFrame
 
 
-def count(rows: pl.LazyFrame, private: Iterable[str], hidden: Iterable[str]) -> Counted:
-    """Counts all rows and samples them.
+class RowCounter:
+    """Counts typed rows batch by batch, and samples them.
 
     The sample takes one row at random, by a fixed seed, of every run of as many rows as there are
     to one looked at (stratified sampling: Cochran, Sampling Techniques, 1977, chapter 5). A plain
     stride would see but one hour of the day where rows are hourly.
-
-    Args:
-        rows: the typed table.
-        private: columns of which nothing but the missing rows is counted.
-        hidden: columns that are no part of the sample.
-
-    Returns:
-        The same for the same rows in the same order.
     """
-    schema = rows.collect_schema()
-    apart, hidden = set(private), set(hidden)
-    total = rows.select(pl.len()).collect(engine="streaming").item()
-    shown = [name for name in schema.names() if name not in hidden and name not in apart]
-    chosen = _positions(total, max(1, len(shown)))
-    tallies = {name: Tally() for name in schema.names()}
-    sample = [pl.DataFrame(schema={name: schema[name] for name in shown})]
-    start = 0
-    size = min(max(_BATCH_CELLS // max(1, len(schema)), _BATCH_ROWS[0]), _BATCH_ROWS[1])
-    for batch in rows.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"):
-        _add(batch, tallies, apart)
-        first, last = np.searchsorted(chosen, [start, start + batch.height])
-        sample.append(_take(batch.select(shown), chosen[first:last] - start))
-        start += batch.height
-    return Counted(total, tallies, pl.concat(sample).rechunk())
+
+    def __init__(
+        self, schema: pl.Schema, rows: int, *, private: Iterable[str], hidden: Iterable[str]
+    ) -> None:
+        """Starts with no row.
+
+        Args:
+            schema: of the typed columns.
+            rows: how many will come.
+            private: columns of which nothing but the missing rows is counted.
+            hidden: columns that are no part of the sample.
+        """
+        self._private, hidden = set(private), set(hidden)
+        self._shown = [n for n in schema.names() if n not in hidden and n not in self._private]
+        self._chosen = _positions(rows, max(1, len(self._shown)))
+        self._tallies = {name: Tally() for name in schema.names()}
+        self._sample = [pl.DataFrame(schema={name: schema[name] for name in self._shown})]
+        self._rows = 0
+
+    def add(self, batch: pl.DataFrame) -> None:
+        """Adds rows, which follow those before them; columns of other names do not count."""
+        _add(batch, self._tallies, self._private)
+        first, last = np.searchsorted(self._chosen, [self._rows, self._rows + batch.height])
+        places = self._chosen[first:last] - self._rows
+        self._sample.append(_take(batch.select(self._shown), places))
+        self._rows += batch.height
+
+    def counted(self) -> Counted:
+        """Returns the counts and the sample: the same for the same rows in the same order."""
+        return Counted(self._rows, self._tallies, pl.concat(self._sample).rechunk())
+
+
+def batch_rows(columns: int) -> int:
+    """Returns how many rows a batch has, so that it is small and still worth starting on."""
+    return min(max(_BATCH_CELLS // max(1, columns), _BATCH_ROWS[0]), _BATCH_ROWS[1])
 
 
 def _positions(total: int, columns: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from components.contract import ColumnContract, ColumnType, Role, canonical_text
+from components.contract import ColumnContract, ColumnType, Role, canonical_text, has_text
 from components.truth import TRUTH
 from components.validate.date_columns import moment_name
 from components.validate.profile import Profile
@@ -55,6 +55,17 @@ def present(column: ColumnContract, seen: Profile) -> pl.Expr:
     if not column.missing:
         return text
     return pl.when(~text.is_in(stripped(column.missing))).then(text)
+
+
+def is_faithful(column: ColumnContract, seen: Profile) -> bool:
+    """Returns whether values that differ as read differ as typed too, by what they mean."""
+    if not has_text(seen.dtype):
+        return False
+    if column.type is ColumnType.NUMBER:
+        return seen.numeric and not seen.extreme
+    if column.type is ColumnType.DATE:
+        return seen.is_date
+    return column.type is not ColumnType.BOOLEAN or seen.boolean
 
 
 def _number(column: ColumnContract, seen: Profile) -> pl.Expr:

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from components.contract import (
-    ROW_GROUP,
-    ROWS,
-    ColumnContract,
-    Contract,
-    Lineage,
-    Role,
-)
+from components.contract import ROWS, Contract, Lineage
 from components.errors import DataError
 from components.findings import read_findings
 from components.landing import landing, room_in
@@ -30,18 +23,18 @@ from components.validate.checks import (
     row_failures,
     target_failures,
 )
-from components.validate.describe import count_typed, describe
+from components.validate.describe import describe
 from components.validate.failure import Judge
 from components.validate.inference import infer_columns
 from components.validate.observation import Observed, observe
-from components.validate.profile import Profile, profile
+from components.validate.profile import profile
 from components.validate.reading import Readings
-from components.validate.repeats import Repeats, find_repeats, write_hashes
+from components.validate.repeats import Repeats
 from components.validate.report import render
 from components.validate.statistics import STATISTICS, Statistics
+from components.validate.sweep import Table, sweep
 from components.validate.table_checks import ROWS_KEY, Facts, table_failures
-from components.validate.target import Classes, class_index, find_classes
-from components.validate.typed import typed
+from components.validate.target import Classes, find_classes
 
 if TYPE_CHECKING:
     from components.spec import Spec
@@ -111,33 +104,34 @@ def validate_table(
     before = None if previous is None else Statistics.read(previous / STATISTICS)
     folder.mkdir(parents=True, exist_ok=True)
     with room_in(folder), _scratch(folder) as scratch:
-        looked = _look(spec, lineage, table, scratch)
-        repeats = _write(spec, looked, folder, scratch)
-        failures = row_failures(spec, looked.rows, looked.contract, looked.profiles)
-        observed = _observed(looked, repeats) if observing else {}
-        looked.contract.write(folder)
-    counted = count_typed(pl.scan_parquet(folder / ROWS, glob=False), looked.contract)
+        looked, classes = _look(spec, lineage, table, scratch)
+        contract = looked.contract
+        with landing(folder / ROWS) as path:
+            swept = sweep(looked, path, scratch)
+        observed = _observed(looked, swept.repeats) if observing else {}
+        contract.write(folder)
     facts = Facts(
         profiles=looked.profiles,
-        repeats=repeats,
-        counted=counted,
+        repeats=swept.repeats,
+        counted=swept.counted,
         findings=read_findings(table),
         previous_rows=before.rows if before else None,
         now=now or datetime.now(UTC),
     )
-    failures += target_failures(spec, looked.contract, looked.classes)
-    failures += table_failures(spec, looked.contract, facts)
+    failures = row_failures(spec, swept.checks, swept.broken)
+    failures += target_failures(spec, contract, classes)
+    failures += table_failures(spec, contract, facts)
     found = _told(failures, table, Judge(spec.checks.severity))
     statistics = describe(
-        counted,
-        looked.contract,
+        swept.counted,
+        contract,
         found,
         rejected=looked.profiles[spec.target].missing,
-        duplicates=repeats[ROWS_KEY].again,
+        duplicates=swept.repeats[ROWS_KEY].again,
         previous=before,
     )
-    html = render(spec.name, looked.contract, statistics)
-    return Checked(looked.contract, found, html, statistics.model_dump_json(), observed)
+    html = render(spec.name, contract, statistics)
+    return Checked(contract, found, html, statistics.model_dump_json(), observed)
 
 
 @contextmanager
@@ -153,66 +147,19 @@ def _told(failures: list[Failure], table: Path, judge: Judge) -> tuple[Failure, 
     return located(in_order([*failures, *empty_sources(origins, judge)]), origins)
 
 
-@dataclass(frozen=True)
-class _Looked:
-    """The table as read, moments beside it, and what was found out about it."""
-
-    rows: pl.LazyFrame
-    profiles: dict[str, Profile]
-    contract: Contract
-    classes: Classes
-
-    @property
-    def target(self) -> ColumnContract:
-        return next(c for c in self.contract.columns if c.name == self.contract.target)
-
-    def value(self, column: ColumnContract) -> pl.Expr:
-        """A column as it is written: the target of classes as their index."""
-        seen = self.profiles[column.name]
-        if column.role is Role.TARGET and self.contract.classes is not None:
-            return class_index(column, seen, self.contract.classes).alias(column.name)
-        return typed(column, seen)
-
-
-def _look(spec: "Spec", lineage: Lineage, table: Path, scratch: Path) -> _Looked:
-    source = pl.scan_parquet(table / ROWS, glob=False)
-    profiles, rows = profile(source, Readings(spec).of, scratch)
+def _look(spec: "Spec", lineage: Lineage, source: Path, scratch: Path) -> tuple[Table, Classes]:
+    """Finds out what the table is: its rows as read, what they hold, and their contract."""
+    rows = pl.scan_parquet(source / ROWS, glob=False)
+    profiles, rows = profile(rows, Readings(spec).of, scratch)
     columns = infer_columns(spec, profiles)
     target = next(column for column in columns if column.name == spec.target)
     classes = find_classes(rows, spec, target, profiles[spec.target])
     contract = Contract(
         columns=columns, target=spec.target, classes=classes.labels, lineage=lineage
     )
-    return _Looked(rows, profiles, contract, classes)
+    return Table(rows, profiles, contract), classes
 
 
-def _write(spec: "Spec", looked: _Looked, folder: Path, scratch: Path) -> dict[str, Repeats]:
-    """Writes the typed rows, and finds in the source what repeats."""
-    ordered = sorted(looked.contract.columns, key=lambda c: c.role is Role.TARGET)
-    rows = looked.rows.select(looked.value(column) for column in ordered)
-    # Without classes no row has a target that could be kept.
-    is_usable = looked.contract.classes != ()
-    kept = rows.filter(pl.col(spec.target).is_not_null()) if is_usable else rows
-    keys = _keys(spec, looked)
-    hashes = scratch / "hashes.parquet"
-    # One after the other: together, each waits for the slowest with all that is read on its hands.
-    with landing(folder / ROWS) as path:
-        kept.sink_parquet(path, row_group_size=ROW_GROUP)
-        write_hashes(looked.rows, keys, hashes).collect(engine="streaming")
-        return find_repeats(hashes, list(keys), looked.profiles[spec.target].rows)
-
-
-def _observed(looked: _Looked, repeats: Mapping[str, Repeats]) -> dict[str, Observed]:
+def _observed(table: Table, repeats: Mapping[str, Repeats]) -> dict[str, Observed]:
     twice = {name for name, found in repeats.items() if found.shared}
-    return observe(looked.rows, looked.contract, looked.profiles, twice)
-
-
-def _keys(spec: "Spec", looked: _Looked) -> dict[str, pl.Expr]:
-    """What must not, or should not, occur twice."""
-    keys = {
-        column.name: typed(column, looked.profiles[column.name])
-        for column in looked.contract.columns
-        if column.unique or column.role is Role.ID
-    }
-    names = [name for name in looked.profiles if name != spec.id]
-    return {**keys, ROWS_KEY: pl.struct(names)}
+    return observe(table.rows, table.contract, table.profiles, twice)

@@ -56,7 +56,7 @@ def test_validate_disk_that_fills_is_named_and_left_as_it_was(
         columns = {name: times(seed) for seed, name in enumerate("abcd")}
     lineage = write_table(tmp_path / "in", columns)
     if kind == "hashes":
-        (tiny_disk / "other").write_bytes(bytes(2**20))
+        (tiny_disk / "other").write_bytes(bytes(3 * 2**19))
     with pytest.raises(DataError, match=FULL):
         validate_table(spec_of(), lineage, tmp_path / "in", tiny_disk / "out")
     assert left(tiny_disk) == ([tiny_disk / "other"] if kind == "hashes" else [])
