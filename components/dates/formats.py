@@ -31,6 +31,9 @@ _PATTERNS = {
 }
 DIRECTIVE = re.compile("%(.)", re.DOTALL)
 _FIXED = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
+# Z, +0100 and +01:00.
+_ZONES = (1, 5, 6)
+_MICROSECONDS = 6
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Format:
         width: how many characters every such text has, where that is fixed; else None.
         digits: directive, position and width of each number in such a text.
         literals: position and code point of every other character in it.
+        zone: position and width of the offset in such a text; None where there is none.
     """
 
     pattern: re.Pattern[str]
     width: int | None
     digits: tuple[tuple[str, int, int], ...]
     literals: tuple[tuple[int, int], ...]
+    zone: tuple[int, int] | None = None
 
 
 def check_format(text: str) -> tuple[str, str] | None:
@@ -77,10 +82,20 @@ def check_format(text: str) -> tuple[str, str] | None:
 
 
 @lru_cache(maxsize=256)
-def compile_format(form: str) -> Format:
-    """Compiles a format that `check_format` found right."""
+def compile_format(form: str, fraction: int = 0, offset: int = 0) -> Format:
+    """Compiles a format that `check_format` found right.
+
+    Args:
+        form: the format.
+        fraction: how many digits %f has in the texts at hand; 0 where that is not known.
+        offset: how many characters %z has in them; 0 where that is not known.
+
+    Returns:
+        The format; its width only where that of all its directives is known.
+    """
     pattern, digits, literals = [], [], []
     width: int | None = 0
+    zone = None
     position = 0
     touching = False
     while position < len(form):
@@ -104,10 +119,32 @@ def compile_format(form: str) -> Format:
         beside = touching or form[position : position + 1] == "%"
         touching = True
         pattern.append(_PATTERNS[letter].replace("{1,2}", "{2}") if beside else _PATTERNS[letter])
-        if letter in _FIXED and width is not None:
-            digits.append((letter, width, _FIXED[letter]))
-            width += _FIXED[letter]
-        else:
+        known = {**_FIXED, "f": fraction, "z": offset}.get(letter)
+        if not known or width is None:
             width = None
+            continue
+        if letter == "z":
+            zone = (width, known)
+        else:
+            digits.append((letter, width, known))
+        width += known
     compiled = re.compile("".join(pattern), re.IGNORECASE)
-    return Format(compiled, width, tuple(digits), tuple(literals))
+    return Format(compiled, width, tuple(digits), tuple(literals), zone)
+
+
+@lru_cache(maxsize=256)
+def of_width(form: str, width: int) -> tuple[Format, ...]:
+    """Compiles a format for texts of one width.
+
+    Args:
+        form: as `check_format` allows.
+        width: how many characters the texts have.
+
+    Returns:
+        The ways in which it can have that width: with %f and %z there are several.
+    """
+    kinds = DIRECTIVE.findall(form)
+    fractions = range(1, _MICROSECONDS + 1) if "f" in kinds else (0,)
+    zones = _ZONES if "z" in kinds else (0,)
+    found = [compile_format(form, fraction, zone) for fraction in fractions for zone in zones]
+    return tuple(way for way in found if way.width == width)

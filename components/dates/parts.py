@@ -14,7 +14,7 @@ from components.dates.reading import Moments
 Values = NDArray[Any]
 _DAY = 86_400_000_000  # microseconds
 _EPOCH = date(1970, 1, 1).toordinal()
-# Up to as many moments are faster one by one (measured with 8 parts: 2.9 µs each, arrays 16 µs).
+# Up to as many moments are faster one by one (8 parts of 1: 5 µs, of 4: 12 µs; as arrays: 16 µs).
 _FEW = 4
 _MISSING = int(np.iinfo(np.int64).min)
 _ONE_DAY = np.timedelta64(_DAY, "us")

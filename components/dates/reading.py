@@ -15,6 +15,7 @@ Moments = NDArray[np.datetime64]
 _FEW = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
+_FIRST = -62_135_596_800  # the year 1
 _LAST = 253_402_300_800  # the year 10000, in seconds since 1970: what no four digits can say
 _NAT = np.datetime64("NaT", "us")
 _MISSING = int(np.iinfo(np.int64).min)  # how NaT is kept
@@ -202,8 +203,29 @@ def parse_cells(cells: NDArray[np.uint8], form: Format) -> Moments:
     days = months.astype("datetime64[D]") + (fields["d"] - 1)
     # The 31st of April lies in May.
     fits &= (fields["d"] >= 1) & (days.astype("datetime64[M]") == months)
-    seconds = days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60 + second
-    return np.where(fits, (seconds * 1_000_000).view("datetime64[us]"), _NAT)
+    counts = days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60 + second
+    counts *= 1_000_000
+    for _, _, width in (number for number in form.digits if number[0] == "f"):
+        counts += fields["f"] * 10 ** (6 - width)
+    if form.zone is not None:
+        minutes, read = _offsets(cells[:, form.zone[0] :], form.zone[1])
+        counts -= minutes * 60_000_000
+        fits &= read & (counts >= _FIRST * 1_000_000) & (counts < _LAST * 1_000_000)
+    return np.where(fits, counts.view("datetime64[us]"), _NAT)
+
+
+def _offsets(cells: NDArray[np.uint8], width: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Reads Z, +0100 or +01:00, by its width: minutes, and where there is one."""
+    sign = cells[:, 0]
+    if width == 1:
+        return np.zeros(1, dtype=np.int64), (sign == ord("Z")) | (sign == ord("z"))
+    digits = cells[:, [1, 2, width - 2, width - 1]] - np.uint8(ord("0"))
+    read = ((sign == ord("+")) | (sign == ord("-"))) & (digits <= 9).all(axis=1)
+    if width == 6:
+        read &= cells[:, 3] == ord(":")
+    minutes = digits @ np.array([600, 60, 10, 1], dtype=np.int64)
+    # As `timezone` has it, an offset is less than a day.
+    return np.where(sign == ord("-"), -minutes, minutes), read & (minutes < 1440)
 
 
 def _render(count: int, form: str) -> str:

@@ -49,6 +49,21 @@ def test_parse_cells_other_formats_equal_one_by_one(form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "ending",
+    ["Z", "z", "+0000", "-0530", "+05:30", "+23:59", "-2359", "+2400", "+23:99", "+1 00", "*0100"],
+)
+@pytest.mark.parametrize("fraction", ["", ".1", ".123", ".000001", ".1234567"])
+def test_moments_fractions_and_offsets_read_as_one_by_one(fraction: str, ending: str) -> None:
+    form = f"%Y-%m-%dT%H:%M:%S{'.%f' if fraction else ''}%z"
+    days = ("2024-02-29", "0001-01-01", "9999-12-31", "1969-12-31")
+    for day in days:
+        texts = [f"{day}T{hour:02d}:30:59{fraction}{ending}" for hour in (0, 5, 23)]
+        read = pl.DataFrame({"t": texts}).select(moments(pl.col("t"), (form,))).to_series()
+        one_by_one = np.concatenate([parse([text], [form]) for text in texts])
+        np.testing.assert_array_equal(read.to_numpy(), one_by_one)
+
+
+@pytest.mark.parametrize(
     "odd",
     [None, "1/2/2024", "2024-01-02 03:04", "no date", "２０２４-01-01", "2024-01-01 00:00:0é"],
 )

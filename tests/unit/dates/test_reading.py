@@ -100,6 +100,35 @@ def test_parse_of_many_reads_as_of_each_alone(texts: list[str]) -> None:
     assert ((many == alone) | (np.isnat(many) & np.isnat(alone))).all()
 
 
+SEVERAL = ("%d.%m.%Y", "unix_s", "%Y-%m-%dT%H:%M:%S.%f%z", "%b %d, %Y %I:%M %p", "%m.%d.%Y")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(
+                lambda moment, form: render(np.array([moment], "datetime64[us]"), form)[0],
+                MOMENTS,
+                st.sampled_from(SEVERAL),
+            ),
+            st.from_regex(r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}", fullmatch=True),
+            st.from_regex(
+                r"[0-9]{4}-0[1-9]-[0-3][0-9]T0[0-9]:00:00\.5[+-][0-9]{2}:?00", fullmatch=True
+            ),
+            st.from_regex(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", fullmatch=True),
+            st.sampled_from([None, "", " ", "1.2.2020 ", "0001-01-01T00:00:00.0+14:00"]),
+        ),
+        min_size=33,
+        max_size=60,
+    )
+)
+def test_parse_by_several_formats_reads_many_as_each_alone(texts: list[str | None]) -> None:
+    many = parse(texts, SEVERAL)
+    alone = np.concatenate([parse([text], SEVERAL) for text in texts])
+    assert many.dtype == alone.dtype == np.dtype("datetime64[us]")
+    assert many.tobytes() == alone.tobytes()
+
+
 def test_parse_agrees_with_the_standard_library() -> None:
     text = "7.11.2023 05:06"
     expected = datetime.strptime(text, "%d.%m.%Y %H:%M").replace(tzinfo=UTC)
