@@ -7,7 +7,7 @@ LOCKS := docker/locks
 STAMP := $(VENV)/.installed
 TESTS ?= tests
 
-.PHONY: help run test setup lint lock golden bench bench-data clean
+.PHONY: help run test setup lint lock golden bench bench-data bench-serve clean
 
 help: ## Show the commands.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench: setup ## Print the benchmarks' tables.
 
 bench-data: setup ## Print seconds and memory of 1, 4 and 10 million rows (20 minutes, 5 GiB of disk).
 	$(BIN)/python tests/benchmarks/bench_data.py
+
+bench-serve: setup ## Time our model server beside others (15 minutes; needs wrk).
+	$(BIN)/python tests/benchmarks/bench_serve.py
 
 clean: ## Remove .venv and caches; the state folder stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -6,25 +6,35 @@ files until their SHA-256 digests match. Loading imports ONNX Runtime alone, or 
 list of types where ONNX could not hold the pipeline; never a pickle.
 """
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from components.errors import BundleError
 from components.runners import Runner, onnx_runner, skops_runner
+from components.seal import (
+    DIGEST,
+    MANIFEST,
+    digests,
+    manifest_digest,
+    plain,
+    read_document,
+    verify,
+)
 from components.signature import Frozen, Label, Numbers, Signature, Strings
 
 FORMAT = 1
-MANIFEST = "bundle.json"
 MODEL_FILES = {"onnx": "model.onnx", "skops": "model.skops"}
 STATISTICS = "statistics.json"
+_SHOWN = 20
+# A plain name: a manifest vouches for its own folder and for nothing outside it.
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
 class Golden(Frozen):
@@ -53,7 +63,10 @@ class Interval(Frozen):
 
 
 class Manifest(Frozen):
-    """`bundle.json`: everything a bundle says about itself. Times are UTC, ISO 8601."""
+    """`bundle.json`: everything a bundle says about itself. Times are UTC, ISO 8601.
+
+    `files` holds the SHA-256 of every other file, `digest` that of the manifest without it.
+    """
 
     format: Annotated[int, Field(ge=1)] = FORMAT
     name: str
@@ -70,7 +83,19 @@ class Manifest(Frozen):
     revision: str
     run_id: str
     trained_at: str
-    files: dict[str, str] = {}
+    files: dict[FileName, str] = {}
+    digest: str = ""
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Self:
+        """Answers are decided by the classes, so they must be those of the task."""
+        if (self.classes is None) != (self.task == "regression"):
+            msg = f"classes are for classification, and the task is {self.task!r}"
+            raise ValueError(msg)
+        if self.task == "binary" and (len(self.classes or ()) != 2 or self.threshold is None):
+            msg = "a binary model has two classes and a threshold"
+            raise ValueError(msg)
+        return self
 
 
 @dataclass(frozen=True)
@@ -146,13 +171,14 @@ def write(folder: Path, manifest: Manifest) -> Manifest:
     if not (folder / model).is_file():
         msg = f"cannot seal bundle {str(folder)!r}: {model!r} is missing"
         raise BundleError(msg)
-    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != MANIFEST)
-    sealed = manifest.model_copy(update={"files": {n: _digest(folder / n) for n in names}})
-    text = json.dumps(sealed.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
+    sealed = manifest.model_copy(update={"files": digests(folder)})
+    document = sealed.model_dump(mode="json")
+    document[DIGEST] = manifest_digest(document)
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
     partial = folder / f".{MANIFEST}.partial"
     partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, folder / MANIFEST)
-    return sealed
+    return sealed.model_copy(update={DIGEST: document[DIGEST]})
 
 
 def read(folder: Path, *, alone: bool = False) -> Manifest:
@@ -160,23 +186,16 @@ def read(folder: Path, *, alone: bool = False) -> Manifest:
 
     Args:
         folder: the bundle's folder.
-        alone: whether the folder may hold nothing else.
+        alone: whether the folder may hold nothing else, and no file of it lie elsewhere.
 
     Returns:
         The manifest, every file's digest having matched.
 
     Raises:
         BundleError: there is no bundle, its format is newer, its manifest is malformed, or a file
-            is missing, altered, or there besides; every such file is named.
+            is missing, altered, no file, or there besides; every such file is named.
     """
-    try:
-        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except OSError as exc:
-        msg = f"no model bundle at {str(folder)!r}: {MANIFEST} cannot be read ({exc.strerror})"
-        raise BundleError(msg) from exc
-    except ValueError as exc:
-        msg = f"bundle {str(folder)!r} is damaged: {MANIFEST} is no JSON ({exc})"
-        raise BundleError(msg) from exc
+    document = read_document(folder / MANIFEST)
     stated = document.get("format") if isinstance(document, dict) else None
     if isinstance(stated, int) and stated > FORMAT:
         msg = (
@@ -187,10 +206,12 @@ def read(folder: Path, *, alone: bool = False) -> Manifest:
     try:
         manifest = Manifest.model_validate(document)
     except ValidationError as exc:
-        fields = ", ".join(sorted({".".join(map(str, e["loc"])) or MANIFEST for e in exc.errors()}))
-        msg = f"bundle {str(folder)!r} is damaged: {MANIFEST} is wrong at {fields}"
+        fields = sorted({".".join(map(str, e["loc"])) or e["msg"] for e in exc.errors()})
+        more = f" and {len(fields) - _SHOWN} more" if len(fields) > _SHOWN else ""
+        said = ", ".join(map(plain, fields[:_SHOWN])) + more
+        msg = f"bundle {str(folder)!r} is damaged: {MANIFEST} is wrong at {said}"
         raise BundleError(msg) from exc
-    _verify(folder, manifest, alone=alone)
+    verify(folder, document, needed=MODEL_FILES[manifest.runtime], alone=alone)
     return manifest
 
 
@@ -214,26 +235,3 @@ def load(folder: Path) -> Bundle:
     except Exception as exc:
         msg = f"bundle {str(folder)!r}: {model.name} cannot be loaded ({exc})"
         raise BundleError(msg) from exc
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _verify(folder: Path, manifest: Manifest, *, alone: bool) -> None:
-    missing = [name for name in manifest.files if not (folder / name).is_file()]
-    altered = [
-        name
-        for name, digest in manifest.files.items()
-        if name not in missing and _digest(folder / name) != digest
-    ]
-    if MODEL_FILES[manifest.runtime] not in manifest.files:
-        missing.append(MODEL_FILES[manifest.runtime])
-    there = sorted(path.name for path in folder.iterdir()) if alone else []
-    extra = [name for name in there if name != MANIFEST and name not in manifest.files]
-    found = {"missing": missing, "altered": altered, "not in the manifest": extra}
-    said = [f"{what}: {', '.join(names)}" for what, names in found.items() if names]
-    if said:
-        msg = f"bundle {str(folder)!r} is damaged; {'; '.join(said)}. Package or fetch it again"
-        raise BundleError(msg)

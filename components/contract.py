@@ -15,8 +15,8 @@ ROWS = "rows.parquet"
 # Streams read whole row groups ahead: in 4 million rows of 20 columns, groups of 131,072 rows took
 # 468 MB where these take 182.
 ROW_GROUP = 32_768
-# Within 8 % of the size that zstd's usual level 3 gives, in 85 % of its time (measured on the tables
-# of the data benchmark).
+# Within 8 % of the size that zstd's usual level 3 gives, in 85 % of its time (measured on the
+# tables of the data benchmark).
 COMPRESSION_LEVEL = 1
 CONTRACT = "contract.json"
 

@@ -16,7 +16,8 @@ def read_numbers(text: pl.Expr, decimal: str = ".", thousands: str = "") -> pl.E
         decimal: their decimal mark.
         thousands: their mark between thousands, empty for none. Thousands are grouped by three, but
             for the later groups by two or three, as in India; a mark in any other place makes a
-            text no number.
+            text no number, and so does a group of zeros before it: 0,123 is a fraction that
+            somebody wrote with a comma.
 
     Returns:
         float64; null for what is no number, infinite for "inf".

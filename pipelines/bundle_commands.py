@@ -19,6 +19,12 @@ def serve(
     port: Annotated[int, port_option("HTTP port.", least=0)] = 8080,
     grpc_port: Annotated[int, port_option("gRPC port.", least=0)] = 8081,
     monitor: Annotated[str | None, typer.Option(help="Where events go; none if left out.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Holds the bearer token that clients have to show.")
+    ] = None,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Write a line of JSON for each request.")
+    ] = False,
 ) -> None:
     """Serve one model bundle in the V1 and V2 protocols."""
     from components.serve.service import serve as run_server
@@ -31,6 +37,8 @@ def serve(
         http_port=port,
         grpc_port=grpc_port,
         monitor=monitor,
+        token_file=token_file,
+        access_log=access_log,
     )
 
 

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from components import bundle
-from components.bundle import MANIFEST, Manifest
+from components.bundle import Manifest
+from components.seal import MANIFEST, plain
 from components.signature import Feature
 from pipelines.screen import open_console
 
@@ -29,7 +30,9 @@ def inspect_bundle(folder: Path, *, as_json: bool) -> None:
         print((folder / MANIFEST).read_text(encoding="utf-8"), end="")
         return
     console = open_console()
-    console.print(Text.assemble((manifest.name, "bold"), f"  {manifest.task}, {manifest.runtime}"))
+    console.print(
+        Text.assemble((plain(manifest.name), "bold"), f"  {manifest.task}, {manifest.runtime}")
+    )
     console.print(_inputs(manifest.signature.inputs))
     console.print(
         _table(["output", "dtype"], [(o.name, o.dtype) for o in manifest.signature.outputs])
@@ -98,15 +101,15 @@ def _files(folder: Path, manifest: Manifest) -> Table:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table whose cells are texts, because names may look like markup."""
+    """A table whose cells are texts, because names may look like markup, or steer a terminal."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in header:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     return table
 
 
 def _facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
     for label, said in facts:
-        console.print(Text(f"{label:<10} {said}"))
+        console.print(Text(f"{label:<10} {plain(said)}"))

@@ -14,6 +14,9 @@ from typing import Any
 
 import httpx
 
+from components.bundle import write
+from tests.bundles import Fitted
+
 ROOT = Path(__file__).resolve().parents[1]
 READY = re.compile(r"ready http=127\.0\.0\.1:(\d+) grpc=(\d+) models=(\S+)")
 
@@ -66,10 +69,16 @@ class ServerProcess:
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "components.serve.service"]
         command += ["--http-port", "0", "--grpc-port", "0", *arguments]
-        self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
         self.log: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self.out: list[str] = []
+        self._readers = [
+            threading.Thread(target=kept.extend, args=(stream,), daemon=True)
+            for kept, stream in ((self.log, self.process.stderr), (self.out, self.process.stdout))
+        ]
+        for reader in self._readers:
+            reader.start()
         ready = wait_for(lambda: READY.search("".join(self.log)) or self.process.poll(), 30)
         if not isinstance(ready, re.Match):
             self.process.kill()
@@ -78,10 +87,6 @@ class ServerProcess:
         self.grpc = f"127.0.0.1:{ready[2]}"
         self.models = ready[3]
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{ready[1]}", timeout=10)
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.log.extend(self.process.stderr)
 
     def predict(self, name: str, instances: list[Any], **headers: str) -> httpx.Response:
         """Sends a V1 request."""
@@ -105,11 +110,26 @@ class ServerProcess:
         self.client.close()
         if self.process.poll() is None:
             self.process.send_signal(number)
-        status = self.process.wait(10)
-        self._reader.join(5)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        status = self.process.wait(30)
+        for reader, stream in zip(
+            self._readers, (self.process.stderr, self.process.stdout), strict=True
+        ):
+            reader.join(5)
+            assert stream is not None
+            stream.close()
         return status
+
+
+def skops_bundle(fitted: Fitted, folder: Path) -> Path:
+    """Copies a bundle with the fitted pipeline as a skops file in place of ONNX."""
+    from skops import io
+
+    folder.mkdir(parents=True)
+    for name in ("card.md", "reference.json"):
+        (folder / name).write_bytes((fitted.folder / name).read_bytes())
+    io.dump(fitted.pipeline, folder / "model.skops")
+    write(folder, fitted.manifest.model_copy(update={"runtime": "skops"}))
+    return folder
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 5) -> Any:

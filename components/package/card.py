@@ -32,7 +32,7 @@ def render(
     Returns:
         Markdown. Everything in it is about columns and counts, never about a row.
     """
-    lines = _head(manifest, evaluation.best, _parity_text(parity, reason))
+    lines = _head(manifest, evaluation.best, _parity_text(manifest.task, parity, reason))
     lines += _scores(evaluation) + _gates(evaluation) + _inputs(manifest)
     lines += _split(manifest, schema) + _dropped(schema)
     return "\n".join(lines) + "\n"
@@ -125,10 +125,18 @@ def _dropped(schema: ExampleSchema) -> list[str]:
     return lines + [f"| {_cell(d.name)} | {_cell(d.reason)} |" for d in schema.dropped]
 
 
-def _parity_text(parity: Parity | None, reason: str) -> str:
+def _parity_text(task: str, parity: Parity | None, reason: str) -> str:
     if parity is None or reason:
         return f" ({reason})"
-    return f", within {parity.difference:.1e} of scikit-learn on {parity.rows} validation rows"
+    within = f"within {parity.difference:.1e}"
+    if task == "regression":
+        said = f"values {within} of their spread"
+    else:
+        said = f"labels equal, probabilities {within}"
+    return (
+        f", which answers all {parity.rows:,} validation rows as scikit-learn does: {said} "
+        f"(tolerance {parity.tolerance:.0e})"
+    )
 
 
 def _params(params: Mapping[str, object]) -> str:

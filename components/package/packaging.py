@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +28,7 @@ from components.metrics import THRESHOLD
 from components.package import card
 from components.package.onnx import Parity, compare, export
 from components.package.reference import reference
+from components.package.repeatable import copy_repeatable
 from components.revision import VERSION, code_revision
 from components.runners import onnx_runner, skops_runner
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _GOLDEN_ROWS = 5
+_MOST_REASON = 300
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "polars", "scikit-learn", "skl2onnx", "skops")
 
 
@@ -74,7 +78,8 @@ def package_model(spec: "Spec", made_of: Ingredients, folder: Path) -> Manifest:
     evaluation, candidate = Evaluation.read(made_of.evaluation), read_candidate(best)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    parity, reason = _model_file(spec.task, best, validation, folder)
+    source = best / PIPELINE
+    parity, reason = write_model(load_pipeline(best), source, validation, folder, task=spec.task)
     draft = _draft(spec, candidate, evaluation, train, "skops" if reason else "onnx")
     opener = skops_runner if reason else onnx_runner
     bundle = Bundle(draft, opener(folder / MODEL_FILES[draft.runtime]))
@@ -88,15 +93,23 @@ def package_model(spec: "Spec", made_of: Ingredients, folder: Path) -> Manifest:
     return write(folder, manifest)
 
 
-def _model_file(
-    task: str, best: Path, validation: Examples, folder: Path
+def write_model(
+    pipeline: Any, source: Path, validation: Examples, folder: Path, *, task: str
 ) -> tuple[Parity | None, str]:
     """Writes `model.onnx`, or `model.skops` where ONNX cannot hold the pipeline.
 
-    Returns the parity, if ONNX could be compared, and why it was not used, else an empty text.
+    Args:
+        pipeline: the fitted one.
+        source: the skops file from which it was loaded.
+        validation: the rows, all of which both must answer alike.
+        folder: receives the file.
+        task: binary, multiclass or regression.
+
+    Returns:
+        The parity, if ONNX could be compared, and why it was not used, else an empty text.
     """
     path = folder / MODEL_FILES["onnx"]
-    pipeline, parity = load_pipeline(best), None
+    parity = None
     try:
         export(pipeline, validation.schema.signature, path)
         parity = compare(pipeline, path, validation, task)
@@ -104,19 +117,30 @@ def _model_file(
     except Exception as exc:
         # skl2onnx and ONNX Runtime raise whatever their converters raise; each means the same
         # here, and the reason is kept on the card and in the log.
-        said = " ".join(str(exc).split())[:300]
-        reason = f"ONNX cannot hold this pipeline: {type(exc).__name__}: {said}"
+        reason = f"ONNX cannot hold this pipeline: {type(exc).__name__}: {_repeatable(exc, path)}"
     if reason:
         logger.warning("bundle falls back to skops reason=%r", reason)
         path.unlink(missing_ok=True)
-        shutil.copyfile(best / PIPELINE, folder / MODEL_FILES["skops"])
+        copy_repeatable(source, folder / MODEL_FILES["skops"])
+    elif parity is not None:
+        logger.info(
+            "onnx parity rows=%d labels_differ=%d difference=%.3e tolerance=%.0e",
+            *(parity.rows, parity.labels_differ, parity.difference, parity.tolerance),
+        )
     return parity, reason
+
+
+def _repeatable(exc: Exception, path: Path) -> str:
+    """What an error says, without what differs between two runs: folders and addresses."""
+    said = str(exc).replace(str(path), path.name)
+    return _ADDRESS.sub("", " ".join(said.split()))[:_MOST_REASON]
 
 
 def _shortfall(parity: Parity) -> str:
     return (
-        f"ONNX differs from scikit-learn by up to {parity.difference:.2e}, labels differ in "
-        f"{parity.labels_differ} of {parity.rows} validation rows"
+        f"ONNX differs from scikit-learn by up to {parity.difference:.2e}, expected at most "
+        f"{parity.tolerance:.0e}; labels differ in {parity.labels_differ} of {parity.rows} "
+        "validation rows"
     )
 
 

@@ -1,21 +1,13 @@
-"""The answers for a batch as a table, and the file they are written to, batch by batch."""
-
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+"""The answers for a batch as a table."""
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from components.bundle import Bundle, Manifest
-from components.contract import ROW_GROUP
-from components.errors import SpecError
-from components.landing import landing
 from components.score.reading import Tensors
 
 ROW = "row"
-SUFFIXES = (".csv", ".parquet")
 _LABELS: dict[type, pl.DataType] = {bool: pl.Boolean(), int: pl.Int64(), str: pl.String()}
 
 
@@ -60,75 +52,6 @@ def answer_rows(bundle: Bundle, tensors: Tensors) -> pl.DataFrame:
         answered |= {name: probabilities[:, at] for at, name in enumerate(names[1:])}
     frame = pl.DataFrame(answered, schema=columns)
     return frame if whole else _spread(frame, good)
-
-
-def require_writable(target: Path) -> None:
-    """Refuses an output of an unknown format.
-
-    Raises:
-        SpecError: its name ends in neither .csv nor .parquet.
-    """
-    if target.suffix.lower() not in SUFFIXES:
-        msg = f"output {str(target)!r} is of no known format: expected a name that ends in "
-        raise SpecError(msg + " or ".join(SUFFIXES))
-
-
-@contextmanager
-def written(target: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
-    """Opens the output, which appears under its name only when it is whole.
-
-    Args:
-        target: a .csv or .parquet file; what is there is removed first.
-
-    Yields:
-        What writes one batch after the other; all have the same columns and types.
-
-    Raises:
-        DataError: the disk is full.
-    """
-    opened = _csv if target.suffix.lower() == ".csv" else _parquet
-    with landing(target) as partial, opened(partial) as write:
-        yield write
-
-
-@contextmanager
-def _csv(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
-    with path.open("wb") as stream:
-
-        def write(rows: pl.DataFrame) -> None:
-            rows.write_csv(stream, include_header=stream.tell() == 0)
-
-        yield write
-
-
-@contextmanager
-def _parquet(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
-    from pyarrow import parquet
-
-    writer = None
-    held: list[pl.DataFrame] = []
-
-    def flush() -> None:
-        nonlocal writer
-        table = pl.concat(held).to_arrow(compat_level=pl.CompatLevel.oldest())
-        held.clear()
-        if writer is None:
-            writer = parquet.ParquetWriter(path, table.schema, compression="zstd")
-        writer.write_table(table)
-
-    def write(rows: pl.DataFrame) -> None:
-        # Wide tables come in batches too small for a row group each.
-        held.append(rows)
-        if sum(map(len, held)) >= ROW_GROUP:
-            flush()
-
-    try:
-        yield write
-        if held:
-            flush()
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 def _spread(frame: pl.DataFrame, good: NDArray[np.bool_]) -> pl.DataFrame:

@@ -13,8 +13,9 @@ from components.bundle import Manifest
 from components.contract import has_text
 from components.errors import DataError, SpecError
 from components.score.addresses import bring
-from components.score.answers import ROW, answer_rows, require_writable, written
+from components.score.answers import ROW, answer_rows
 from components.score.inputs import input_names, key_of, open_input, unknown_columns
+from components.score.output import require_writable, written
 from components.score.reading import Reader
 from components.score.table import Table
 from components.score.tally import Tally, describe_problems
@@ -57,7 +58,7 @@ def score(
     Args:
         folder: the bundle's.
         source: a CSV or Parquet file.
-        target: the .csv or .parquet file to write; what is there is replaced.
+        target: the .csv or .parquet file to write; what is there is replaced at the very end.
         errors: what becomes of rows that break the signature: `refuse` writes nothing, `null`
             leaves their answers empty.
         progress: called after each batch with the rows so far and the share of the table, 0 to 1.
@@ -67,7 +68,7 @@ def score(
 
     Raises:
         BundleError: the bundle is damaged.
-        SpecError: the target is of an unknown format, or the source itself.
+        SpecError: the target is of an unknown format, or the source itself, or cannot be written.
         DataError: the source cannot be read, is empty or lacks a column; or, with `refuse`, rows
             break the signature; each reason with its count and first rows.
     """
@@ -121,6 +122,8 @@ def score_addresses(bundle_at: str, source_at: str, folder: Path, *, errors: str
         folder_of_bundle = bring(bundle_at, Path(scratch, "bundle"))
         source = bring(source_at, Path(scratch, "source"))
         target = folder / PREDICTIONS
+        # Of a task that failed, nothing of an earlier try is to be found.
+        target.unlink(missing_ok=True)
         return score(folder_of_bundle, source, target, errors=cast(Errors, errors))
 
 

@@ -1,6 +1,7 @@
 """Holds a table's columns against the model's inputs before a row is read."""
 
 import difflib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def open_input(manifest: Manifest, source: Path) -> Table:
         lost = "" if header else ". Its first line looks like a row: is the header missing?"
         msg = f"input {table.name!r} lacks {len(missing)} of the model's {len(names)} inputs: "
         raise DataError(msg + said + more + lost)
-    twice = sorted({name for name in table.columns if table.columns.count(name) > 1} & {*names})
+    times = Counter(table.columns)
+    twice = [name for name in dict.fromkeys(names) if times[name] > 1]
     if twice:
         msg = f"input {table.name!r} has columns twice: {_listed(twice)}; rename one of each"
         raise DataError(msg)

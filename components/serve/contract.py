@@ -114,8 +114,17 @@ class Contract:
         for index, row in enumerate(rows):
             for column, (feature, value) in enumerate(zip(self.numbers, row, strict=True)):
                 tensor[index, column] = _number(feature, value, index, problems)
+        self._refuse_tokens(tensor, problems)
         self._blank_tokens(tensor)
         return tensor
+
+    def _refuse_tokens(self, tensor: Numbers, problems: Problems) -> None:
+        """A number that stands for a missing value is one, where a value has to be there too."""
+        for column, tokens in self._tokens:
+            feature = self.numbers[column]
+            if not feature.nullable:
+                for index in np.flatnonzero(np.isin(tensor[:, column], tokens)).tolist():
+                    _refuse(feature, index, None, "null", problems)
 
     def _blank_tokens(self, tensor: Numbers) -> None:
         for column, tokens in self._tokens:

@@ -8,20 +8,20 @@ what only reads (metadata, readiness, metrics) it hands on.
 import logging
 import re
 import time
-import traceback
-from pathlib import Path
 
 from components.serve import v1, v2
 from components.serve.accounting import Accounting
-from components.serve.document import parse_object
+from components.serve.document import as_object, parse_object
 from components.serve.identity import request_id
 from components.serve.limits import Limits
 from components.serve.management import Management
-from components.serve.refusal import RefusalError, clipped
-from components.serve.runtime import Model, Models
-from components.serve.v2_body import parse
+from components.serve.refusal import RefusalError, clipped, where
+from components.serve.runtime import Models
+from components.serve.v2_body import parse_binary, parse_json
 from components.serve.wire import (
+    EVENT_TYPE,
     JSON_LENGTH,
+    JSON_TYPE,
     Application,
     Message,
     Receive,
@@ -29,18 +29,22 @@ from components.serve.wire import (
     Send,
     check_type,
     error_reply,
+    holds_json,
     read_body,
     read_headers,
     send_reply,
 )
 
 _LOG = logging.getLogger(__name__)
+# KServe's routes end with "$", before which Python allows a line end.
 INFER = re.compile(
-    r"/v1/models/(?P<v1>[^/]+):predict"
-    r"|/v2/models/(?P<v2>[^/]+)(?:/versions/(?P<version>[^/]+))?/infer"
+    r"/v1/models/(?P<v1>[^/]+):predict\n?"
+    r"|/v2/models/(?P<v2>[^/]+)(?:/versions/(?P<version>[^/]+))?/infer\n?"
 )
-EXPLAIN = re.compile(r"/v1/models/[^/]+:explain")
-MANAGE = re.compile(r"/v2/repository/models/(?P<name>[^/]+)/(?P<verb>load|unload)")
+EXPLAIN = re.compile(r"/v1/models/[^/]+:explain\n?")
+MANAGE = re.compile(
+    r"/v2/repository/(?:models/(?P<name>[^/]+)/(?P<verb>load|unload)|(?:models/)?index)\n?"
+)
 
 
 class Endpoint:
@@ -68,22 +72,24 @@ class Endpoint:
         self._models = models
         self._accounting = accounting
         self._limits = limits or Limits()
-        self._management = management or Management(None, self._limits)
+        self._management = management or Management(None, self._limits, models)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serves one ASGI connection."""
         if scope["type"] == "http" and scope["method"] == "POST":
             path = scope["path"]
             if (match := INFER.fullmatch(path)) is not None:
-                return await self._infer(match, read_headers(scope), receive, send)
-            if (match := MANAGE.fullmatch(path)) is not None:
-                return await send_reply(
-                    send,
-                    await self._management.reply(
-                        match["name"], match["verb"], read_headers(scope), receive
-                    ),
+                headers = read_headers(scope)
+                # An event comes back as an event, which KServe makes.
+                if headers.get("content-type") != EVENT_TYPE:
+                    return await self._infer(match, headers, receive, send)
+            elif (match := MANAGE.fullmatch(path)) is not None:
+                verb = match["verb"] or "index"
+                reply = await self._management.reply(
+                    match["name"] or "", verb, read_headers(scope), receive
                 )
-            if EXPLAIN.fullmatch(path) is not None:
+                return await send_reply(send, reply)
+            elif EXPLAIN.fullmatch(path) is not None:
                 return await send_reply(send, error_reply(501, "the model does not explain"))
         return await self._inner(scope, receive, send)
 
@@ -99,7 +105,7 @@ class Endpoint:
             try:
                 body = await read_body(headers, receive, self._limits)
             except RefusalError as refusal:
-                body = refusal
+                body = refusal.released()
             if body is None:
                 return
             started = time.perf_counter()
@@ -135,44 +141,63 @@ class Endpoint:
         Returns:
             The answer, or the refusal with its reason, or 500 without one.
         """
-        identity = ""
+        identity, flaw = "", None
         try:
             identity = request_id(headers.get("ce-id"), headers.get("x-request-id"))
+        except RefusalError as refusal:
+            flaw = refusal.released()
+        try:
             if isinstance(body, RefusalError):
                 raise body
-            model = self._models.find(match["v1"] or match["v2"])
             if match["v1"] is not None:
-                reply = self._answer_v1(model, headers, body)
+                reply = self._answer_v1(match["v1"], headers, body, flaw)
             else:
-                reply = self._answer_v2(model, match["version"], headers, body, identity)
+                reply = self._answer_v2(match, headers, body, flaw or identity)
             reply.identity = reply.identity or identity
         except RefusalError as refusal:
             reply = error_reply(refusal.status, str(refusal))
-            reply.refused, reply.identity = refusal, identity or request_id()
+            reply.refused, reply.identity = refusal.released(), identity or request_id()
         except Exception as exc:
-            _LOG.error("cannot answer: %s", _where(exc))  # noqa: TRY400
+            _LOG.error("cannot answer: %s", where(exc))  # noqa: TRY400
             reply = error_reply(500, "internal error; the server's log has its place")
-            reply.identity = identity
+            reply.identity = identity or request_id()
         reply.headers.append((b"ce-id", reply.identity.encode("ascii")))
         return reply
 
-    def _answer_v1(self, model: Model, headers: dict[str, str], body: bytes) -> Reply:
-        check_type(headers, "application/json")
-        rows = v1.read(parse_object(body), model.contract, self._limits)
+    def _answer_v1(
+        self, name: str, headers: dict[str, str], body: bytes, flaw: RefusalError | None
+    ) -> Reply:
+        model = self._models.find(name)
+        given = headers.get("content-type", JSON_TYPE)
+        if given != JSON_TYPE:
+            check_type(given)
+        document = v1.unwrapped(parse_object(body))
+        if flaw is not None:
+            raise flaw
+        rows = v1.read(as_object(document), model.contract, self._limits)
         prediction = model.predict(rows)
         return Reply(200, v1.write(prediction), answered=(model, rows, prediction))
 
     def _answer_v2(
-        self, model: Model, version: str | None, headers: dict[str, str], body: bytes, identity: str
+        self,
+        match: re.Match[str],
+        headers: dict[str, str],
+        body: bytes,
+        identity: str | RefusalError,
     ) -> Reply:
-        length = headers.get(JSON_LENGTH)
-        accepted = ("application/json", "application/octet-stream")
-        check_type(headers, *accepted[: 1 if length is None else 2])
+        name, version = match["v2"], match["version"]
+        if holds_json(headers.get("content-type", "")):
+            infer = parse_json(body)
+            model = self._models.find(name)
+        else:
+            model = self._models.find(name)
+            infer = parse_binary(body, _json_length(headers), name)
         if version is not None and version != str(model.version):
             msg = f"model {model.name!r} has version {model.version} in service, "
             msg += f"not {clipped(version)}"
             raise RefusalError(msg, status=404)
-        infer = parse(body, length)
+        if isinstance(identity, RefusalError):
+            raise identity
         if not (headers.get("ce-id") or headers.get("x-request-id")):
             identity = request_id(infer.id, identity)
         rows = v2.read(infer.tensors, model.contract, self._limits)
@@ -184,7 +209,12 @@ class Endpoint:
         return reply
 
 
-def _where(exc: Exception) -> str:
-    """Names an error without its text, which may hold a client's row."""
-    frame = traceback.extract_tb(exc.__traceback__)[-1]
-    return f"{type(exc).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+def _json_length(headers: dict[str, str]) -> str:
+    """Returns how long the JSON before binary tensors is, as the client states it."""
+    length = headers.get(JSON_LENGTH)
+    if length is None:
+        # Up to the semicolon these are KServe's words.
+        msg = f"received byte inputs, but the'{JSON_LENGTH}' header is missing.; "
+        msg += f"send JSON with the content type {JSON_TYPE}"
+        raise RefusalError(msg)
+    return length

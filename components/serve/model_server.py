@@ -1,38 +1,36 @@
 """KServe's model server with our runtime inside: all that leans on kserve 0.21's internals.
 
 Importing this module imports kserve (4 s), so only a starting server does. HTTP inference never
-reaches KServe's own handlers (`endpoint` answers it); gRPC does, and `predictor` answers that.
+reaches KServe's own handlers (`endpoint` answers it); gRPC does, and `predictor` answers that. What
+the model server is given to load is loaded once it listens, so that it says 503 and not nothing.
 """
 
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import kserve
 import uvicorn
 import uvloop
-from grpc import aio
-from grpc_interceptor.exceptions import Unimplemented
-from kserve import model_server
-from kserve.constants.constants import FASTAPI_APP_IMPORT_STRING
-from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
-    add_GRPCInferenceServiceServicer_to_server,
-)
-from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
-from kserve.protocol.grpc.server import GRPCServer
-from kserve.protocol.grpc.servicer import InferenceServicer
-from kserve.protocol.rest.server import RESTServer
+from kserve.protocol.dataplane import DataPlane
 
 from components.errors import DeployError
+from components.serve.access import AccessLog
 from components.serve.accounting import Accounting
+from components.serve.connection import connections
 from components.serve.endpoint import Endpoint
+from components.serve.grpc_server import Door, Grpc
+from components.serve.kserve_app import Guard, build
 from components.serve.limits import Limits
 from components.serve.management import Management
 from components.serve.predictor import Predictor
 from components.serve.repository import Repository
 from components.serve.runtime import Models
+from components.serve.token import Gate, Token
+from components.serve.wire import Application
 
 _LOG = logging.getLogger(__name__)
 # Less than the 30 s that Kubernetes waits between SIGTERM and SIGKILL.
@@ -41,15 +39,19 @@ GRACE_S = 20
 
 @dataclass(frozen=True)
 class Doors:
-    """Where the server listens.
+    """Where the server listens, and what it asks of whoever comes.
 
     Attributes:
         http: a listening socket.
         grpc: a listening socket that keeps the place of gRPC's own, which cannot be given one.
+        token: what clients have to show; None admits all.
+        log: whether every request leaves a line in the access log.
     """
 
     http: socket.socket
     grpc: socket.socket
+    token: Token | None = None
+    log: bool = False
 
 
 class Server(kserve.ModelServer):  # type: ignore[misc]
@@ -82,25 +84,26 @@ class Server(kserve.ModelServer):  # type: ignore[misc]
             event_loop="uvloop",
             grace_period=GRACE_S,
         )
+        self.dataplane = Plane(self.registered_models)
         self._doors = doors
         self._models = models
-        self._grpc_server = Grpc(doors.grpc, self, limits)
-        rest = RESTServer(
-            FASTAPI_APP_IMPORT_STRING,
-            self.dataplane,
-            self.model_repository_extension,
-            self.http_port,
-            grace_period=GRACE_S,
-            event_loop="uvloop",
+        extension = self.model_repository_extension
+        door = Door(models, accounting, limits, doors.token, doors.log)
+        self._grpc = Grpc(_address(doors.grpc), self.dataplane, extension, door)
+        app, config = build(self.dataplane, extension, self.http_port, GRACE_S)
+        management = Management(repository, limits, models)
+        outer: Application = Endpoint(
+            Guard(app, limits), models, accounting, management=management, limits=limits
         )
-        rest.create_application()
-        management = Management(repository, limits)
-        rest.config.app = Endpoint(
-            model_server.app, models, accounting, management=management, limits=limits
-        )
-        self._http = uvicorn.Server(rest.config)
+        if doors.token is not None:
+            outer = Gate(outer, doors.token, models, accounting)
+        config.app = AccessLog(outer) if doors.log else outer
+        config.http = connections(limits)
+        config.ws = "none"
+        config.limit_concurrency = limits.connections
+        self._http = Http(config, self._grpc)
 
-    def start(self, models: list[kserve.Model]) -> None:
+    def start(self, models: list[kserve.Model], load: Callable[[], None] | None = None) -> None:
         """Serves until SIGTERM or SIGINT, then drains.
 
         A runner with uvloop's own factory, because with one worker kserve ignores the event loop
@@ -108,39 +111,75 @@ class Server(kserve.ModelServer):  # type: ignore[misc]
 
         Args:
             models: further models; ours are in the registry already.
+            load: puts models in service, in a thread beside the server; if it raises, the server
+                stops.
 
         Raises:
             DeployError: a port is taken.
+            KubeloopError: whatever `load` raised.
         """
         for model in models:
             self.register_model(model)
         self.register_signal_handler()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve())
+            runner.run(self._serve(load))
 
     def stop(self, sig: int) -> None:
-        """Begins to drain; uvicorn hands every signal here once it has drained HTTP."""
+        """Begins to drain; uvicorn hands every signal here once it has drained."""
         self._http.should_exit = True
 
-    async def _serve(self) -> None:
-        port = await self._grpc_server.start(self.max_threads)
+    async def _serve(self, load: Callable[[], None] | None) -> None:
+        self._doors.grpc.close()
+        port = await self._grpc.start(1)
+        loading = asyncio.create_task(self._load(load, port))
         try:
-            announcing = asyncio.create_task(self._announce(port))
             await self._http.serve(sockets=[self._doors.http])
-            announcing.cancel()
         except OSError as exc:
             msg = f"cannot listen on HTTP port {self.http_port}: {exc.strerror}"
             raise DeployError(msg) from exc
         finally:
-            await self._grpc_server.stop()
+            await self._grpc.drain(0)
+            # What is being loaded cannot be left in its thread: the process would wait for it.
+            failed = await loading
+        if failed is not None:
+            raise failed
 
-    async def _announce(self, grpc_port: int) -> None:
-        while not self._http.started:
+    async def _load(self, load: Callable[[], None] | None, grpc_port: int) -> Exception | None:
+        """Loads, then says that the server is ready; returns why it cannot be."""
+        while not (self._http.started or self._http.should_exit):
             await asyncio.sleep(0.01)
+        if load is not None and not self._http.should_exit:
+            try:
+                await asyncio.to_thread(load)
+            except Exception as exc:
+                self._http.should_exit = True
+                return exc
         host, port = self._doors.http.getsockname()[:2]
         names = [self._models.get(name) for name in self._models.names()]
         serving = ",".join(f"{model.name}:{model.version}" for model in names if model)
         _LOG.info("ready http=%s:%d grpc=%d models=%s", host, port, grpc_port, serving or "none")
+        return None
+
+
+class Http(uvicorn.Server):
+    """uvicorn's server, which lets gRPC drain while it drains itself."""
+
+    def __init__(self, config: uvicorn.Config, grpc: Grpc) -> None:
+        """Builds the server; nothing listens yet."""
+        super().__init__(config)
+        self._grpc = grpc
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes nothing new on either protocol, and answers what has begun."""
+        await asyncio.gather(super().shutdown(sockets), self._grpc.drain(GRACE_S))
+
+
+class Plane(DataPlane):  # type: ignore[misc]
+    """KServe's data plane, whose server is ready when its models are loaded."""
+
+    async def ready(self) -> bool:
+        """Returns whether nothing is being loaded for the first time."""
+        return bool(self.model_registry.settled)
 
 
 class Registry(kserve.ModelRepository):  # type: ignore[misc]
@@ -151,6 +190,11 @@ class Registry(kserve.ModelRepository):  # type: ignore[misc]
         super().__init__()
         self._parts = (models, accounting, limits)
         self._served = models
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being loaded for the first time."""
+        return self._served.settled
 
     def get_models(self) -> dict[str, Any]:
         """Returns a predictor for every known name."""
@@ -172,60 +216,6 @@ class Registry(kserve.ModelRepository):  # type: ignore[misc]
         """Unloads nothing: `management` does, where it is allowed."""
 
 
-class Grpc(GRPCServer):  # type: ignore[misc]
-    """KServe's gRPC server, bound to one host, and bounded."""
-
-    def __init__(self, door: socket.socket, server: kserve.ModelServer, limits: Limits) -> None:
-        """Builds the server; it listens where the door stands, once it is started."""
-        data_plane, extension = server.dataplane, server.model_repository_extension
-        super().__init__(0, data_plane, extension, kwargs={}, grace_period=GRACE_S)
-        self._door = door
-        self._limits = limits
-
-    async def start(self, max_workers: int) -> int:
-        """Starts to listen.
-
-        Args:
-            max_workers: unused; every method is a coroutine.
-
-        Returns:
-            The port.
-
-        Raises:
-            DeployError: the port is taken.
-        """
-        self._server = aio.server(
-            interceptors=(ExceptionToStatusInterceptor(),),
-            options=[
-                ("grpc.max_send_message_length", self._limits.body_bytes),
-                ("grpc.max_receive_message_length", self._limits.body_bytes),
-                # gRPC would share a taken port with its owner without a word.
-                ("grpc.so_reuseport", 0),
-            ],
-        )
-        servicer = Servicer(self._data_plane, self._model_repository_extension)
-        add_GRPCInferenceServiceServicer_to_server(servicer, self._server)
-        host, place = self._door.getsockname()[:2]
-        address = f"[{host}]:{place}" if ":" in host else f"{host}:{place}"
-        self._door.close()
-        try:
-            port: int = self._server.add_insecure_port(address)
-        except RuntimeError as exc:
-            msg = f"cannot listen on gRPC address {address}: it is taken or not ours"
-            raise DeployError(msg) from exc
-        await self._server.start()
-        return port
-
-
-class Servicer(InferenceServicer):  # type: ignore[misc]
-    """KServe's gRPC methods without those by which any client could drop a model."""
-
-    async def RepositoryModelLoad(self, request: Any, context: Any) -> None:  # noqa: N802
-        """Refuses to load."""
-        msg = "models are not loaded over gRPC"
-        raise Unimplemented(msg)
-
-    async def RepositoryModelUnload(self, request: Any, context: Any) -> None:  # noqa: N802
-        """Refuses to unload."""
-        msg = "models are not unloaded over gRPC"
-        raise Unimplemented(msg)
+def _address(door: socket.socket) -> str:
+    host, port = door.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

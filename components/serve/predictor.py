@@ -2,24 +2,23 @@
 
 import logging
 import time
-import traceback
-from pathlib import Path
 from typing import Any
 
 import kserve
 from kserve import InferOutput, InferRequest, InferResponse
-from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from kserve.model import InferenceVerb
 
 from components.bundle import Prediction
 from components.serve import v1, v2
 from components.serve.accounting import Accounting
+from components.serve.document import as_object, parse_object
 from components.serve.identity import request_id
 from components.serve.limits import Limits
-from components.serve.refusal import RefusalError
+from components.serve.refusal import RefusalError, where
 from components.serve.runtime import Model, Models
 from components.serve.tensor import Tensor
-from components.serve.v2_body import Infer
+from components.serve.v2_body import Infer, check_parameters, check_tensor
+from components.serve.wire import JSON_TYPE, check_type
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,11 +50,11 @@ class Predictor(kserve.Model):  # type: ignore[misc]
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Returns the columns with V2 datatypes."""
-        return v2.describe_inputs(self._model().contract)
+        return v2.describe_inputs(self._models.find(self.name).contract)
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """Returns the outputs with V2 datatypes."""
-        return v2.describe_outputs(self._model().manifest)
+        return v2.describe_outputs(self._models.find(self.name).manifest)
 
     async def __call__(
         self,
@@ -87,11 +86,10 @@ class Predictor(kserve.Model):  # type: ignore[misc]
             return self._answer(body, headers or {}, protocol, started)
         except RefusalError as refusal:
             self._refused(model, protocol, refusal.status, started, refusal)
-            raise _as_kserve(self.name, refusal) from None
+            # Both doors know it, over HTTP as a handler of KServe's application.
+            raise
         except Exception as exc:
-            frame = traceback.extract_tb(exc.__traceback__)[-1]
-            place = f"{Path(frame.filename).name}:{frame.lineno}"
-            _LOG.error("cannot answer: %s at %s", type(exc).__name__, place)  # noqa: TRY400
+            _LOG.error("cannot answer: %s", where(exc))  # noqa: TRY400
             self._refused(model, protocol, 500, started, None)
             msg = "internal error; the server's log has its place"
             raise InferenceFailedError(msg) from None
@@ -104,11 +102,14 @@ class Predictor(kserve.Model):  # type: ignore[misc]
         model = self._models.find(self.name)
         given = (headers.get("ce-id"), headers.get("x-request-id"))
         if protocol == "v1":
+            document = _document(body, headers)
             identity, size = request_id(*given), 0
-            rows = v1.read(_object(body), model.contract, self._limits)
+            rows = v1.read(document, model.contract, self._limits)
         else:
             identity = request_id(*given, body.id)
-            tensors = [_tensor(entry) for entry in body.inputs]
+            tensors = [_tensor(*numbered) for numbered in enumerate(body.inputs)]
+            if not body.from_grpc:
+                check_parameters(body.parameters)
             size = sum(map(_size, tensors))
             rows = v2.read(tensors, model.contract, self._limits)
         prediction = model.predict(rows)
@@ -141,29 +142,27 @@ class Predictor(kserve.Model):  # type: ignore[misc]
             model, protocol=protocol, status=status, seconds=seconds, counts=counts
         )
 
-    def _model(self) -> Model:
-        try:
-            return self._models.find(self.name)
-        except RefusalError as refusal:
-            raise _as_kserve(self.name, refusal) from None
-
 
 class InferenceFailedError(RuntimeError):
     """A bug of ours; KServe answers it as an internal error."""
 
 
-def _object(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        msg = "the body must be a JSON object"
-        raise RefusalError(msg)
-    return body
+def _document(body: Any, headers: dict[str, str]) -> dict[str, Any]:
+    """Reads a V1 body, which KServe leaves unread where it does not know the content type."""
+    if isinstance(body, bytes):
+        check_type(headers.get("content-type", JSON_TYPE))
+        body = v1.unwrapped(parse_object(body))
+    return as_object(body)
 
 
-def _tensor(entry: Any) -> Tensor:
+def _tensor(index: int, entry: Any) -> Tensor:
     """Takes a tensor out of KServe's own class, its raw bytes undecoded."""
     raw = entry._raw_data
-    values = None if raw is not None else list(entry.data or ())
-    return Tensor(entry.name, entry.datatype, tuple(entry.shape), values, raw)
+    check_tensor(index, entry)
+    values = None if raw is not None else entry.data
+    tensor = Tensor(entry.name, entry.datatype, tuple(entry.shape), values, raw)
+    tensor.check_text()
+    return tensor
 
 
 def _size(tensor: Tensor) -> int:
@@ -173,7 +172,8 @@ def _size(tensor: Tensor) -> int:
 
 
 def _response(model: Model, request: Any, prediction: Prediction, identity: str) -> Any:
-    wanted = {entry.name: False for entry in request.request_outputs or ()} or None
+    asked = request.request_outputs or []
+    wanted = [(entry.name, False) for entry in asked]
     chosen = v2.choose(Infer(identity, [], wanted), v2.answers(prediction))
     outputs = [
         InferOutput(
@@ -187,17 +187,6 @@ def _response(model: Model, request: Any, prediction: Prediction, identity: str)
         outputs,
         model_version=str(model.version),
         use_binary_outputs=request.use_binary_outputs,
+        # Only over HTTP does each output say whether it is to be binary.
+        requested_outputs=None if request.from_grpc else asked,
     )
-
-
-def _as_kserve(name: str, refusal: RefusalError) -> Exception:
-    """Finds the exception that KServe turns into the status, over HTTP and gRPC."""
-    error: Any = InvalidInput(str(refusal))
-    if refusal.status == 404:
-        error = ModelNotFound(name)
-    elif refusal.status == 503:
-        error = ModelNotReady(name)
-        # kserve's gRPC interceptor reads a reason that this class of its own does not have.
-        error.reason = str(error)
-    found: Exception = error
-    return found

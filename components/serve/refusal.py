@@ -4,7 +4,9 @@ Both protocols and both transports collect their problems here, so that a client
 words whichever way it called, and a message can never grow with the request.
 """
 
+import traceback
 from collections import Counter
+from pathlib import Path
 
 from components.errors import RequestError
 
@@ -27,6 +29,15 @@ class RefusalError(RequestError):
         super().__init__(message)
         self.status = status
         self.counts: Counter[tuple[str, str]] = Counter() if counts is None else counts
+
+    def released(self) -> "RefusalError":
+        """Lets go of the frames that it came through, which hold the body and all made of it.
+
+        Whoever keeps a refusal beyond its handler would keep them in a cycle, until some later
+        garbage collection.
+        """
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
 
 class Problems:
@@ -89,3 +100,9 @@ def shown(value: object) -> str:
 def clipped(text: str) -> str:
     """Returns a text in quotes, cut where it would make a message unreadable."""
     return repr(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…")
+
+
+def where(exc: BaseException) -> str:
+    """Names an error and its place without its text, which may hold a client's row."""
+    frame = traceback.extract_tb(exc.__traceback__)[-1]
+    return f"{type(exc).__name__} at {Path(frame.filename).name}:{frame.lineno}"

@@ -44,7 +44,8 @@ class Repository:
         self._models = models
         self._metrics = metrics
         self._serving = None if state is None else state / "serving"
-        self._lock = threading.Lock()
+        # Resuming holds it throughout, and loads meanwhile.
+        self._lock = threading.RLock()
 
     def load(self, folder: Path, version: int, name: str | None = None) -> Loaded:
         """Verifies, loads and proves a bundle, then puts it in service at once.
@@ -69,15 +70,12 @@ class Repository:
             if NAME.fullmatch(model.name) is None:
                 msg = f"bundle {str(folder)!r}: model name {model.name!r} is no DNS label"
                 raise BundleError(msg)
-            old = self._models.put(model)
             try:
                 self._remember(model, folder)
             except OSError as exc:
-                self._models.remove(model.name)
-                if old is not None:
-                    self._models.put(old)
                 msg = f"cannot write the state of model {model.name!r}: {exc}"
                 raise StateError(msg) from exc
+            old = self._models.put(model)
             if old is not None:
                 self._metrics.retire(old)
             self._metrics.publish(model)
@@ -101,16 +99,25 @@ class Repository:
             _LOG.info("unloaded model=%s", name)
         return known
 
+    def expect(self) -> None:
+        """Has every model that the state folder remembers answer 503 until it is loaded."""
+        for entry in self._entries():
+            self._models.expect(entry.stem)
+
     def resume(self) -> None:
         """Loads what the state folder remembers; a damaged entry never stops the others."""
-        entries = [] if self._serving is None else sorted(self._serving.glob("*.json"))
-        for entry in entries:
-            try:
-                folder, version = _recall(entry)
-                self.load(folder, version, entry.stem)
-            except (KubeloopError, OSError) as exc:
-                self._models.failed(entry.stem, str(exc))
-                _LOG.error("cannot resume model=%s: %s", entry.stem, exc)  # noqa: TRY400
+        # A load by request comes after it, or an older version would take a newer one's place.
+        with self._lock:
+            for entry in self._entries():
+                try:
+                    folder, version = _recall(entry)
+                    self.load(folder, version, entry.stem)
+                except (KubeloopError, OSError) as exc:
+                    self._models.failed(entry.stem, str(exc))
+                    _LOG.error("cannot resume model=%s: %s", entry.stem, exc)  # noqa: TRY400
+
+    def _entries(self) -> list[Path]:
+        return [] if self._serving is None else sorted(self._serving.glob("*.json"))
 
     def _remember(self, model: Model, folder: Path) -> None:
         if self._serving is None:

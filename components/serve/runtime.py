@@ -14,7 +14,7 @@ from components import bundle
 from components.bundle import Bundle, Manifest, Prediction
 from components.errors import BundleError
 from components.serve.contract import Contract, Tensors
-from components.serve.refusal import RefusalError, clipped
+from components.serve.refusal import RefusalError
 from components.signature import tensors
 
 # The parity that packaging grants between machines; labels have to be equal.
@@ -62,7 +62,9 @@ class Models:
     def __init__(self) -> None:
         """Starts with no model."""
         self._models: dict[str, Model] = {}
-        self._failed: dict[str, str] = {}
+        # Why a name that should be served is not: it failed, or is being loaded.
+        self._waiting: dict[str, str] = {}
+        self._loading: set[str] = set()
 
     def get(self, name: str) -> Model | None:
         """Returns the model in service, or None."""
@@ -72,36 +74,58 @@ class Models:
         """Returns the model in service.
 
         Raises:
-            RefusalError: 404 for a name that nobody loaded, 503 for one that could not be loaded.
+            RefusalError: 404 for a name that nobody loaded, 503 for one that is being loaded or
+                could not be.
         """
         model = self._models.get(name)
         if model is not None:
             return model
-        if name in self._failed:
-            msg = f"model {clipped(name)} is not ready"
+        if name in self._waiting:
+            msg = f"Model with name {name} is not ready."
             raise RefusalError(msg, status=503)
-        msg = f"model {clipped(name)} does not exist"
+        # KServe's own words, here and above, which its handlers say too.
+        msg = f"Model with name {name} does not exist."
         raise RefusalError(msg, status=404)
 
     def names(self) -> list[str]:
         """Returns every known name, ready or not."""
-        return sorted(self._models.keys() | self._failed.keys())
+        return sorted({*self._models, *self._waiting})
 
     def put(self, model: Model) -> Model | None:
         """Puts a model in service and returns the one that it replaces."""
         old = self._models.get(model.name)
         self._models[model.name] = model
-        self._failed.pop(model.name, None)
+        self._forget(model.name)
         return old
 
     def remove(self, name: str) -> Model | None:
         """Takes a model out of service and returns it."""
-        self._failed.pop(name, None)
+        self._forget(name)
         return self._models.pop(name, None)
 
     def failed(self, name: str, reason: str) -> None:
         """Keeps a name that should be served and is not, so that it answers 503."""
-        self._failed[name] = reason
+        self._waiting[name] = reason
+        self._loading.discard(name)
+
+    def expect(self, name: str) -> None:
+        """Keeps a name that is about to be loaded for the first time; until then it answers 503."""
+        if name not in self._models:
+            self._waiting[name] = "it is being loaded"
+            self._loading.add(name)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being loaded for the first time."""
+        return not self._loading
+
+    def reason(self, name: str) -> str:
+        """Returns why a known name is not in service; empty where it is."""
+        return self._waiting.get(name, "")
+
+    def _forget(self, name: str) -> None:
+        self._waiting.pop(name, None)
+        self._loading.discard(name)
 
 
 def open_model(folder: Path, version: int) -> Model:

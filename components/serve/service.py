@@ -12,9 +12,14 @@ import socket
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.errors import DeployError, KubeloopError
+
+if TYPE_CHECKING:
+    from components.serve.token import Token
 
 _LOG = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -30,6 +35,8 @@ def serve(
     http_port: int = 8080,
     grpc_port: int = 8081,
     monitor: str | None = None,
+    token_file: Path | None = None,
+    access_log: bool = False,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains.
 
@@ -41,9 +48,11 @@ def serve(
         http_port: port of HTTP; 0 takes a free one.
         grpc_port: port of gRPC; 0 takes a free one.
         monitor: base URL that events go to; without one none are sent.
+        token_file: holds the bearer token that clients have to show; without one all are admitted.
+        access_log: whether each request leaves a line of JSON on standard output.
 
     Raises:
-        DeployError: nothing to serve, or a port is taken.
+        DeployError: nothing to serve, a port is taken, or the token cannot be read.
         BundleError: the bundle was refused.
     """
     if bundle is None and state is None:
@@ -57,17 +66,27 @@ def serve(
         # Before any numeric library: threads that contend grow the tail latency many times over.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         _set_up_logging()
-        given = None if bundle is None else (bundle, 1 if version is None else version)
-        _run((http, grpc), given, state, monitor)
+        given = None if bundle is None else (bundle.absolute(), 1 if version is None else version)
+        _run((http, grpc), given, state, _Options(monitor, token_file, access_log))
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What a server does besides serving."""
+
+    monitor: str | None
+    token_file: Path | None
+    access_log: bool
 
 
 def _run(
     doors: tuple[socket.socket, socket.socket],
     given: tuple[Path, int] | None,
     state: Path | None,
-    monitor: str | None,
+    options: _Options,
 ) -> None:
-    """Loads what there is to serve, then serves it; its imports are the slow part of a start."""
+    """Builds the server, which then loads what there is to serve; its imports take seconds."""
+    from components.bundle import read
     from components.serve.accounting import Accounting
     from components.serve.events import Events
     from components.serve.limits import Limits
@@ -77,23 +96,44 @@ def _run(
 
     models, metrics, limits = Models(), Metrics(), Limits()
     repository = Repository(models, metrics, state)
-    repository.resume()
+    repository.expect()
     if given is not None:
-        repository.load(given[0].absolute(), given[1])
+        # A damaged bundle is told before the slow imports.
+        models.expect(read(given[0]).name)
+    asked = _asked(options)
+
+    def load() -> None:
+        repository.resume()
+        if given is not None:
+            repository.load(*given)
+
     with _no_arguments():
         from components.serve.model_server import Doors, Server
-    events = None if monitor is None else Events(monitor, metrics.count_dropped)
+    events = None if options.monitor is None else Events(options.monitor, metrics.count_dropped)
     try:
         Server(
-            Doors(*doors),
+            Doors(*doors, asked, options.access_log),
             models,
             Accounting(metrics, events),
             repository=None if state is None else repository,
             limits=limits,
-        ).start([])
+        ).start([], load)
     finally:
         if events is not None:
             events.close()
+
+
+def _asked(options: _Options) -> "Token | None":
+    """Returns the token that clients have to show; opens the access log where it is wanted."""
+    if options.access_log:
+        from components.serve.access import open_log
+
+        open_log()
+    if options.token_file is None:
+        return None
+    from components.serve.token import Token
+
+    return Token(options.token_file)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,6 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--http-port", type=int, default=8080)
     parser.add_argument("--grpc-port", type=int, default=8081)
     parser.add_argument("--monitor", help="base URL of the monitor")
+    parser.add_argument("--token-file", type=Path, help="holds the token that clients must show")
+    parser.add_argument("--access-log", action="store_true", help="write a line for each request")
     options = vars(parser.parse_args(arguments))
     try:
         serve(**options)
@@ -137,7 +179,8 @@ def _set_up_logging() -> None:
     kserve_log.addHandler(logging.NullHandler())
     kserve_log.setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="fastapi")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Its warnings are about what clients send, so that any client could fill the log.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     access = logging.getLogger("uvicorn.access")
     access.propagate = False
     access.handlers.clear()

@@ -48,9 +48,6 @@ class Tensor:
         count = math.prod(self.shape)
         if self.raw is not None:
             return self._decoded(self.raw, count)
-        if self.datatype == "FP16":
-            msg = f"input {clipped(self.name)}: FP16 is read from binary tensors only"
-            raise RefusalError(msg)
         values = self._flat(self.values or ())
         if len(values) != count:
             msg = f"input {clipped(self.name)}: shape {list(self.shape)} needs {count} elements, "
@@ -62,6 +59,18 @@ class Tensor:
             msg = f"input {clipped(self.name)}: {self.datatype} holds whole numbers only"
             raise RefusalError(msg)
         return values
+
+    def check_text(self) -> None:
+        """Refuses text that is no Unicode, which Python's JSON parser lets through.
+
+        Raises:
+            RefusalError: an element cannot be written as UTF-8.
+        """
+        try:
+            "".join(value for value in self._flat(self.values or ()) if type(value) is str).encode()
+        except UnicodeEncodeError as exc:
+            msg = f"input {clipped(self.name)}: its text is no Unicode"
+            raise RefusalError(msg) from exc
 
     def _flat(self, values: Sequence[object]) -> Sequence[object]:
         rows = [value for value in values if isinstance(value, list)]

@@ -13,6 +13,16 @@ from components.serve.contract import Contract, Tensors
 from components.serve.limits import Limits
 from components.serve.refusal import Problems, RefusalError, shown
 
+# By these members KServe knows a CloudEvent, whose data is the request.
+_EVENT = frozenset(("specversion", "id", "source", "type", "time", "data"))
+
+
+def unwrapped(document: dict[str, Any]) -> Any:
+    """Returns the data of a CloudEvent that holds a V1 request; anything else as it is."""
+    if "specversion" in document and document.keys() >= _EVENT:
+        return document["data"]
+    return document
+
 
 def read(document: dict[str, Any], contract: Contract, limits: Limits) -> Tensors:
     """Reads the rows of a V1 request.

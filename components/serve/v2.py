@@ -20,6 +20,9 @@ from components.serve.tensor import BYTES, NUMBERS, Tensor, encoded
 from components.serve.v2_body import Infer
 from components.signature import Feature, Label
 
+# The same output may be asked for twice, as KServe allows, but not so often that answers explode.
+MAX_OUTPUTS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -66,7 +69,7 @@ def read(tensors: Sequence[Tensor], contract: Contract, limits: Limits) -> Tenso
         said = ", ".join(f"{clipped(name)} {count}" for name, count in list(counts.items())[:20])
         problems.add(f"inputs differ in their number of rows: {said}")
     problems.refuse()
-    rows = next(iter(counts.values()))
+    rows = next(iter(counts.values()), 0)
     if not rows:
         msg = "the inputs hold no row"
         raise RefusalError(msg)
@@ -109,17 +112,19 @@ def choose(infer: Infer, outputs: Sequence[Answer]) -> list[tuple[Answer, bool]]
     """Returns the outputs that a request wants, each with whether it is to be binary.
 
     Raises:
-        RefusalError: an output is asked for that the model does not have.
+        RefusalError: an output is asked for that the model does not have, or too many are.
     """
+    if not infer.wanted:
+        return [(output, infer.binary) for output in outputs]
+    if len(infer.wanted) > MAX_OUTPUTS:
+        msg = f"the request asks for {len(infer.wanted)} outputs, at most {MAX_OUTPUTS} are given"
+        raise RefusalError(msg, status=413)
     have = {output.name: output for output in outputs}
-    wanted = infer.wanted
-    if wanted is None:
-        wanted = dict.fromkeys(have, infer.binary)
-    for name in wanted:
+    for name, _ in infer.wanted:
         if name not in have:
             msg = f"unknown output {clipped(name)}; the model answers {', '.join(have)}"
             raise RefusalError(msg)
-    return [(have[name], binary) for name, binary in wanted.items()]
+    return [(have[name], binary) for name, binary in infer.wanted]
 
 
 def write(

@@ -1,15 +1,23 @@
 """The body of a V2 request over HTTP: JSON, or the binary tensor extension.
 
 In the extension, elements follow the JSON as bytes, each input's piece as long as its parameter
-`binary_data_size` says. Only the protocol's form is checked here; `v2` knows the model.
+`binary_data_size` says. Only the protocol's form is checked here, as loosely as KServe checks it;
+`v2` knows the model.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from components.serve.document import parse_object
-from components.serve.refusal import Problems, RefusalError, shown
+from pydantic import TypeAdapter, ValidationError
+
+from components.serve.document import parse_loosely, parse_object
+from components.serve.refusal import MAX_SHOWN, Problems, RefusalError, shown
 from components.serve.tensor import Tensor
+
+# KServe's model of a JSON request takes 2.0 and "2" for a size too.
+_SIZES = TypeAdapter(list[int])
+_SCALARS = (str, int, float, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +25,23 @@ class Infer:
     """A parsed V2 request.
 
     Attributes:
-        id: the body's id, not yet validated.
+        id: the body's id; over JSON text or None, else not yet validated.
         tensors: the inputs.
-        wanted: the outputs asked for with whether each is to be binary; None for all.
-        binary: whether outputs are binary unless `wanted` says otherwise.
+        wanted: the outputs asked for, each with whether it is to be binary; empty for all.
+        binary: whether all outputs are to be binary where none is asked for.
     """
 
     id: object
     tensors: list[Tensor]
-    wanted: dict[str, bool] | None = None
+    wanted: list[tuple[str, bool]] = field(default_factory=list)
     binary: bool = False
 
 
-def parse(body: bytes, header_length: str | None) -> Infer:
-    """Parses a V2 body.
+def parse_json(body: bytes) -> Infer:
+    """Parses a V2 body of JSON alone.
 
     Args:
-        body: JSON, followed by the binary tensors if there are any.
-        header_length: the header `Inference-Header-Content-Length`: bytes of the JSON.
+        body: the document.
 
     Returns:
         The request; values are not validated yet.
@@ -42,48 +49,120 @@ def parse(body: bytes, header_length: str | None) -> Infer:
     Raises:
         RefusalError: the document does not have the protocol's form; all such places are named.
     """
-    length = len(body)
-    if header_length is not None:
-        plain = header_length.isascii() and header_length.isdigit() and len(header_length) < 12
-        length = int(header_length) if plain else -1
-        if not 0 <= length <= len(body):
-            msg = f"Inference-Header-Content-Length must be 0 to {len(body)}, the body's bytes"
-            raise RefusalError(msg)
-    document = parse_object(body[:length])
-    inputs = document.get("inputs")
-    if not isinstance(inputs, list) or not inputs:
-        msg = 'the body has no "inputs"; expected a list of tensors'
-        raise RefusalError(msg)
+    document, loose = parse_loosely(body)
     problems = Problems()
-    tensors = _tensors(inputs, memoryview(body)[length:], problems)
-    binary = _parameter(document, "binary_data_output") is True
-    wanted = _wanted(document.get("outputs"), binary, problems)
+    tensors = []
+    for index, entry in enumerate(_inputs(document)):
+        flaw = _flaw(entry) or _shape_flaw(entry) or _strict_flaw(entry)
+        if flaw is None and not isinstance(entry.get("data"), list):
+            flaw = f'"data" must be a list, got {shown(entry.get("data"))}'
+        if flaw is not None:
+            problems.add(f"inputs[{index}]: {flaw}")
+            continue
+        if entry["datatype"] == "FP16" and entry["data"]:
+            msg = "Sending FP16 data via JSON is not supported. "
+            msg += f"Please use the binary data format for input {entry['name'][:MAX_SHOWN]}"
+            raise RefusalError(msg)
+        tensor = Tensor(entry["name"], entry["datatype"].upper(), _shape(entry), entry["data"])
+        if loose:
+            tensor.check_text()
+        tensors.append(tensor)
+    identity = document.get("id")
+    if identity is not None and not isinstance(identity, str):
+        problems.add(f"the request id must be text, got {shown(identity)}")
+    if (flaw := _strict_flaw(document)) is not None:
+        problems.add(flaw)
+    wanted = _wanted(document.get("outputs"), problems, strict=True)
     problems.refuse()
+    return Infer(identity, tensors, wanted, bool(_parameter(document, "binary_data_output")))
+
+
+def parse_binary(body: bytes, header_length: str, model: str) -> Infer:
+    """Parses a V2 body with the binary tensor extension.
+
+    Args:
+        body: JSON, followed by the binary tensors if there are any.
+        header_length: the header `Inference-Header-Content-Length`: bytes of the JSON.
+        model: the model's name, for messages.
+
+    Returns:
+        The request; values are not validated yet.
+
+    Raises:
+        RefusalError: the document does not have the protocol's form; all such places are named.
+    """
+    try:
+        length = int(header_length[:20])
+    except ValueError as exc:
+        msg = f"Inference-Header-Content-Length must be 0 to {len(body)}, the bytes of the JSON"
+        raise RefusalError(msg) from exc
+    document = parse_object(body[:length])
+    tail = memoryview(body)[length if length >= 0 else len(body) :]
+    problems = Problems()
+    tensors, at = [], 0
+    for index, entry in enumerate(_inputs(document)):
+        if (flaw := _flaw(entry) or _shape_flaw(entry, exact=True)) is not None:
+            problems.add(f"inputs[{index}]: {flaw}")
+            continue
+        values, raw = entry.get("data"), None
+        if values is None:
+            size = _size(entry, model)
+            if type(size) is int and size >= 0:
+                # Where the body is shorter, the piece will not fit its shape.
+                raw = bytes(tail[at : at + size])
+                at += size
+            else:
+                flaw = f"binary_data_size must be a whole number of bytes, got {shown(size)}"
+                problems.add(f"inputs[{index}]: {flaw}")
+        elif not isinstance(values, list):
+            problems.add(f'inputs[{index}]: "data" must be a list, got {shown(values)}')
+        elif entry["datatype"].upper() == "FP16":
+            msg = "Receiving FP16 data via JSON is not supported. "
+            msg += f"Please use the binary data format for input {entry['name'][:MAX_SHOWN]}"
+            raise RefusalError(msg)
+        tensors.append(
+            Tensor(entry["name"], entry["datatype"].upper(), tuple(entry["shape"]), values, raw)
+        )
+    if (flaw := _loose_flaw(document)) is not None:
+        problems.add(flaw)
+    wanted = _wanted(document.get("outputs"), problems, strict=False)
+    problems.refuse()
+    binary = bool(_parameter(document, "binary_data_output"))
     return Infer(document.get("id"), tensors, wanted, binary)
 
 
-def _tensors(inputs: list[Any], tail: memoryview, problems: Problems) -> list[Tensor]:
-    """Reads the descriptions of the inputs, and gives each binary one its piece of the tail."""
-    tensors: list[Tensor] = []
-    at = 0
-    for index, entry in enumerate(inputs):
-        if (flaw := _flaw(entry)) is not None:
-            problems.add(f"inputs[{index}]: {flaw}")
-            continue
-        size = _parameter(entry, "binary_data_size")
-        values, raw = entry.get("data"), None
-        if values is None and type(size) is int and 0 <= size <= len(tail) - at:
-            raw = bytes(tail[at : at + size])
-            at += size
-        elif values is None and size is not None:
-            problems.add(f"inputs[{index}]: binary_data_size {shown(size)} exceeds the body")
-        elif not isinstance(values, list):
-            problems.add(f'inputs[{index}]: "data" must be a list, got {shown(values)}')
-        shape = tuple(entry["shape"])
-        tensors.append(Tensor(entry["name"], entry["datatype"].upper(), shape, values, raw))
-    if at != len(tail):
-        problems.add(f"{len(tail) - at} bytes follow the JSON that no input describes")
-    return tensors
+def check_tensor(index: int, tensor: Any) -> None:
+    """Refuses a tensor of KServe's own class whose parts are of the wrong type.
+
+    Args:
+        index: its place among the inputs.
+        tensor: a `kserve.InferInput`.
+
+    Raises:
+        RefusalError: a part is of the wrong type; said as for a tensor that came as JSON.
+    """
+    values = tensor.data
+    entry = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape}
+    flaw = _flaw(entry) or _shape_flaw(entry, exact=True)
+    if flaw is None and values is not None and not isinstance(values, list):
+        flaw = f'"data" must be a list, got {shown(values)}'
+    if flaw is not None:
+        msg = f"inputs[{index}]: {flaw}"
+        raise RefusalError(msg)
+
+
+def check_parameters(parameters: object) -> None:
+    """Refuses a request's parameters that are no object, which KServe's own class takes."""
+    if (flaw := _loose_flaw({"parameters": parameters})) is not None:
+        raise RefusalError(flaw)
+
+
+def _inputs(document: dict[str, Any]) -> list[Any]:
+    inputs = document.get("inputs")
+    if not isinstance(inputs, list):
+        msg = f'the body has no "inputs": expected a list of tensors, got {shown(inputs)}'
+        raise RefusalError(msg)
+    return inputs
 
 
 def _flaw(entry: Any) -> str | None:
@@ -92,10 +171,63 @@ def _flaw(entry: Any) -> str | None:
     for key in ("name", "datatype"):
         if not isinstance(entry.get(key), str):
             return f'"{key}" must be text, got {shown(entry.get(key))}'
-    shape = entry.get("shape")
-    if not isinstance(shape, list) or any(type(size) is not int or size < 0 for size in shape):
-        return f'"shape" must be a list of whole numbers, got {shown(shape)}'
     return None
+
+
+def _shape_flaw(entry: dict[str, Any], *, exact: bool = False) -> str | None:
+    shape = entry.get("shape")
+    if isinstance(shape, list):
+        if all(type(size) is int for size in shape):
+            return None
+        if not exact:
+            try:
+                _SIZES.validate_python(shape)
+            except ValidationError:
+                pass
+            else:
+                return None
+    return f'"shape" must be a list of whole numbers, got {shown(shape)}'
+
+
+def _shape(entry: dict[str, Any]) -> tuple[int, ...]:
+    shape = entry["shape"]
+    if all(type(size) is int for size in shape):
+        return tuple(shape)
+    return tuple(_SIZES.validate_python(shape))
+
+
+def _strict_flaw(entry: dict[str, Any]) -> str | None:
+    """Says what is wrong with the parameters of a JSON request: plain values by name."""
+    parameters = entry.get("parameters")
+    if parameters is None:
+        return None
+    if not isinstance(parameters, dict):
+        return f'"parameters" must be an object, got {shown(parameters)}'
+    for value in parameters.values():
+        if not isinstance(value, _SCALARS):
+            return f'"parameters" must hold text, numbers or booleans, got {shown(value)}'
+    return None
+
+
+def _loose_flaw(entry: dict[str, Any]) -> str | None:
+    parameters = entry.get("parameters")
+    if parameters and not isinstance(parameters, Mapping):
+        return f'"parameters" must be an object, got {shown(parameters)}'
+    return None
+
+
+def _size(entry: dict[str, Any], model: str) -> object:
+    """Returns the bytes of a binary tensor, as it was stated."""
+    parameters = entry.get("parameters")
+    if not isinstance(parameters, dict) or "binary_data_size" not in parameters:
+        msg = f"'data' field is missing for input '{entry['name'][:MAX_SHOWN]}' for model '{model}'"
+        raise RefusalError(msg)
+    size = parameters["binary_data_size"]
+    if size is None:
+        msg = f"'binary_data_size' is not specified for input '{entry['name'][:MAX_SHOWN]}' "
+        msg += f"for model '{model}'"
+        raise RefusalError(msg)
+    return size
 
 
 def _parameter(entry: dict[str, Any], name: str) -> object:
@@ -103,14 +235,16 @@ def _parameter(entry: dict[str, Any], name: str) -> object:
     return parameters.get(name) if isinstance(parameters, dict) else None
 
 
-def _wanted(outputs: Any, binary: bool, problems: Problems) -> dict[str, bool] | None:
-    if not outputs and (outputs is None or isinstance(outputs, list)):
-        return None
-    wanted: dict[str, bool] = {}
+def _wanted(outputs: Any, problems: Problems, *, strict: bool) -> list[tuple[str, bool]]:
+    if outputs is None:
+        return []
+    wanted: list[tuple[str, bool]] = []
     for entry in outputs if isinstance(outputs, list) else [outputs]:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             problems.add(f'"outputs" must list objects with a name, got {shown(entry)}')
             continue
-        own = _parameter(entry, "binary_data")
-        wanted[entry["name"]] = own if isinstance(own, bool) else binary
+        flaw = _strict_flaw(entry) if strict else _loose_flaw(entry)
+        if flaw is not None:
+            problems.add(f'"outputs": {flaw}')
+        wanted.append((entry["name"], bool(_parameter(entry, "binary_data"))))
     return wanted

@@ -1,7 +1,9 @@
 """HTTP as ASGI carries it: bodies read within bounds, answers sent in two messages."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from email.message import Message as Mail
 from typing import Any
 
 import orjson
@@ -17,6 +19,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
+JSON_TYPE = "application/json"
+EVENT_TYPE = "application/cloudevents+json"
+# KServe parses a V1 body of these types as JSON, and of no declared type.
+V1_TYPES = (JSON_TYPE, "application/ld+json", "application/octet-stream")
 JSON_LENGTH = "inference-header-content-length"
 
 
@@ -37,35 +43,73 @@ def read_headers(scope: Message) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def check_type(headers: dict[str, str], *accepted: str) -> None:
-    """Refuses (415) what is declared to be another type; nothing declared is taken as JSON."""
-    given = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if given not in accepted:
-        msg = f"content type {clipped(given)} is not read; expected {accepted[0]}"
+def check_type(given: str) -> None:
+    """Refuses (415) a content type in which KServe would leave a V1 body unread.
+
+    Args:
+        given: the header, other than plain `application/json`.
+
+    Raises:
+        RefusalError: it is none of the types that KServe takes for JSON.
+    """
+    if given.partition(";")[0].strip().lower() not in V1_TYPES:
+        msg = f"content type {clipped(given)} is not read; expected application/json"
         raise RefusalError(msg, status=415)
-    coding = headers.get("content-encoding", "identity").lower()
-    if coding != "identity":
-        msg = f"content encoding {clipped(coding)} is not read; send the body as it is"
-        raise RefusalError(msg, status=415)
+
+
+def holds_json(given: str) -> bool:
+    """Returns whether a V2 body of this content type is JSON; any other is the binary extension."""
+    if given == JSON_TYPE:
+        return True
+    message = Mail()
+    message["content-type"] = given.replace("\n", " ").replace("\r", " ")
+    subtype = message.get_content_subtype()
+    json = subtype == "json" or subtype.endswith("+json")
+    return json and message.get_content_maintype() == "application"
 
 
 async def read_body(headers: dict[str, str], receive: Receive, limits: Limits) -> bytes | None:
-    """Reads a body within bounds; None where the client has gone."""
+    """Reads a body within bounds of bytes and time; None where the client has gone.
+
+    Raises:
+        RefusalError: 413 for too many bytes, 408 where they come too slowly, 503 where too many
+            clients are sending large bodies at once.
+    """
     declared = headers.get("content-length", "")
     if declared.isdigit():
         limits.check_bytes(int(declared[:20]))
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        return None
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        limits.check_bytes(len(body))
+        return body
+    return await _read_on(body, receive, limits)
+
+
+async def _read_on(body: bytes, receive: Receive, limits: Limits) -> bytes | None:
+    """Reads the rest of a body that did not come in one piece."""
+    chunks = [body]
+    size = len(body)
+    more = True
+    with limits.waiting.hold() as waiting:
+        try:
+            async with asyncio.timeout(limits.body_seconds):
+                while more:
+                    limits.check_bytes(size)
+                    waiting.grow_to(size)
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    chunks.append(message.get("body", b""))
+                    size += len(chunks[-1])
+                    more = message.get("more_body", False)
+        except TimeoutError as exc:
+            msg = f"the body did not come within {limits.body_seconds:g} seconds; send it faster"
+            raise RefusalError(msg, status=408) from exc
         limits.check_bytes(size)
-        chunks.append(chunk)
-        if not message.get("more_body"):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return b"".join(chunks)
 
 
 def error_reply(status: int, message: str) -> Reply:
@@ -79,6 +123,10 @@ async def send_reply(send: Send, reply: Reply) -> None:
     if any(name == JSON_LENGTH.encode() for name, _ in reply.headers):
         kind = b"application/octet-stream"
     length = str(len(reply.body)).encode()
+    # Whoever sent too slowly is not waited for. Others are read on and dropped: closing the
+    # connection before they have sent all would take the answer away from them.
+    if reply.status == 408:
+        reply.headers.append((b"connection", b"close"))
     headers = [(b"content-type", kind), (b"content-length", length), *reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -253,3 +253,11 @@ def test_predict_that_is_killed_leaves_no_output(laptop: Laptop) -> None:
     assert done.returncode == 0, done.stderr
     assert pl.read_parquet(laptop.folder / "killed.parquet").height == rows
     assert list(laptop.folder.glob("*.partial")) == []
+
+
+def test_serve_without_its_token_file_is_status_1(laptop: Laptop) -> None:
+    build(laptop.folder / "bundle", "binary")
+    ports = ("--port", "0", "--grpc-port", "0")
+    done = laptop.run("serve", "bundle", *ports, "--token-file", "gone.txt")
+    assert done.returncode == 1
+    assert "token file 'gone.txt' cannot be used: No such file or directory" in done.stderr

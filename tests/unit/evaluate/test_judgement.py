@@ -8,7 +8,7 @@ import pytest
 from kfp.dsl import ClassificationMetrics, Metrics
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
-from components.bundle import Manifest
+from components.bundle import Manifest, write
 from components.candidate import Candidate, write_candidate
 from components.champion import BUNDLE, Champion
 from components.errors import BundleError, DataError, SpecError
@@ -48,9 +48,8 @@ def verdict(
 
 def changed_champion(run: Path, folder: Path, **changes: Any) -> Path:
     shutil.copytree(run / "champion", folder)
-    path = folder / BUNDLE / "bundle.json"
-    document = json.loads(path.read_text()) | changes
-    path.write_text(Manifest.model_validate(document).model_dump_json())
+    document = json.loads((folder / BUNDLE / "bundle.json").read_text()) | changes
+    write(folder / BUNDLE, Manifest.model_validate(document))
     return folder
 
 

@@ -1,40 +1,30 @@
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import GaussianNB
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from components.candidate import load_pipeline, write_candidate
 from components.examples import Examples
-from components.package.onnx import Parity, compare, export
+from components.package.onnx import PROBABILITY_TOLERANCE, Parity, compare, export
 from components.runners import frame
 from components.signature import Feature
 from components.spec import CANDIDATES
 from components.train.search import search
 from components.transformers import Clip
+from tests.packaging import SILENT, coded
 from tests.tables import CLASSES, spec_of, write_part
-
-ISOTONIC = CalibratedClassifierCV(GaussianNB(), method="isotonic", cv=2)
-
-
-def coded(folder: Path, task: str = "binary") -> Examples:
-    """A number that is a category's code without order, with gaps, and one that is a size."""
-    rng = np.random.default_rng(2)
-    code = rng.integers(0, 12, 600).astype(float)
-    size = rng.normal(size=600)
-    odd = (np.isin(code, [1, 4, 7, 9, 11]) | (size > 1)) ^ (rng.random(600) < 0.05)
-    code[rng.random(600) < 0.2] = np.nan
-    classes = None if task == "regression" else ("No", "Yes")
-    target = odd * 5.0 + 1 if task == "regression" else odd.astype(int)
-    return write_part(folder, {"code": code, "size": size}, {}, target, classes)
 
 
 def parity(examples: Examples, *steps: Any, path: Path, task: str = "binary") -> Parity:
@@ -50,18 +40,9 @@ def test_compare_of_a_faithful_export_is_within_tolerance(tmp_path: Path) -> Non
     assert found.difference < 1e-6
 
 
-@pytest.mark.parametrize(
-    ("task", "steps"),
-    [
-        ("binary", [HistGradientBoostingClassifier(categorical_features=[0])]),
-        ("regression", [HistGradientBoostingRegressor(loss="poisson")]),
-        ("regression", [HistGradientBoostingRegressor(loss="gamma")]),
-        ("binary", [SimpleImputer(add_indicator=True), LogisticRegression()]),
-        ("binary", [SimpleImputer(), ISOTONIC]),
-    ],
-    ids=["categorical_features", "poisson", "gamma", "add_indicator", "isotonic"],
-)
-def test_compare_catches_what_converts_wrongly(task: str, steps: list[Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", SILENT)
+def test_compare_catches_what_converts_wrongly(kind: str, tmp_path: Path) -> None:
+    task, steps = SILENT[kind]
     found = parity(coded(tmp_path, task), *steps, path=tmp_path / "m.onnx", task=task)
     assert not found.within
 
@@ -69,10 +50,8 @@ def test_compare_catches_what_converts_wrongly(task: str, steps: list[Any], tmp_
 def test_compare_decides_labels_as_the_bundle_does(tmp_path: Path) -> None:
     """Two equal halves: exactly one half for every row, which is the positive class."""
     half = write_part(tmp_path, {"x": [0.0, 0.0, 0.0, 0.0]}, {}, [0, 1, 0, 1], ("No", "Yes"))
-    from sklearn.tree import DecisionTreeClassifier
-
     found = parity(half, DecisionTreeClassifier(), path=tmp_path / "m.onnx")
-    assert found == Parity(rows=4, difference=0.0, labels_differ=0, within=True)
+    assert found == Parity(4, 0.0, 0, PROBABILITY_TOLERANCE, within=True)
 
 
 def test_compare_counts_a_label_that_flips_at_one_half(tmp_path: Path) -> None:
@@ -84,14 +63,82 @@ def test_compare_counts_a_label_that_flips_at_one_half(tmp_path: Path) -> None:
             return np.array([[0.5 + 1e-9, 0.5 - 1e-9]] * 2)
 
     half = write_part(tmp_path / "h", {"x": [0.0, 0.0]}, {}, [0, 1], ("No", "Yes"))
-    from sklearn.tree import DecisionTreeClassifier
-
     tree = Pipeline([("model", DecisionTreeClassifier())])
     tree.fit(frame(half.numbers, half.strings), half.target)
     export(tree, half.schema.signature, tmp_path / "m.onnx")
     found = compare(Near(), tmp_path / "m.onnx", rows, "binary")
     assert found.difference < 1e-8
     assert (found.labels_differ, found.within) == (2, False)
+
+
+class Answers:
+    """Stands in for a pipeline whose answers are known."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def predict(self, _: Any) -> np.ndarray:
+        return self.values
+
+
+def exported_line(folder: Path, scale: float, offset: float) -> tuple[Examples, np.ndarray]:
+    """An exact line through 100 rows, exported, and its answers."""
+    x = np.arange(100.0)
+    rows = write_part(folder, {"x": x}, {}, x * scale + offset, None)
+    line = Pipeline([("model", LinearRegression())])
+    line.fit(frame(rows.numbers, rows.strings), rows.target)
+    export(line, rows.schema.signature, folder / "m.onnx")
+    return rows, line.predict(frame(rows.numbers, rows.strings))
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1.0, 0.0), (1e-9, 0.0), (1e9, 0.0), (1.0, 1000.0), (-1e6, 50e6)]
+)
+def test_compare_of_values_of_any_scale_holds_them_to_their_spread(
+    scale: float, offset: float, tmp_path: Path
+) -> None:
+    rows, answers = exported_line(tmp_path, scale, offset)
+    found = compare(Answers(answers), tmp_path / "m.onnx", rows, "regression")
+    assert (found.rows, found.within) == (100, True)
+    one_off = answers.copy()
+    # A tenth of the step between two answers next to each other.
+    one_off[50] += scale / 10
+    found = compare(Answers(one_off), tmp_path / "m.onnx", rows, "regression")
+    assert found.difference == pytest.approx(0.1 / 25, rel=0.1)
+    assert not found.within
+
+
+def test_compare_of_values_that_float32_cannot_tell_apart_is_not_within(tmp_path: Path) -> None:
+    """A forest's answers around a million whose spread is 1: one in a million is all of it."""
+    x = np.arange(500.0)
+    target = np.random.default_rng(0).normal(size=500) + 1e6
+    rows = write_part(tmp_path, {"x": x}, {}, target, None)
+    forest = RandomForestRegressor(n_estimators=100, random_state=0)
+    found = parity(rows, forest, path=tmp_path / "m.onnx", task="regression")
+    assert not found.within
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_compare_of_a_value_that_is_no_number_is_not_within(odd: float, tmp_path: Path) -> None:
+    rows, answers = exported_line(tmp_path, 1.0, 0.0)
+    answers[3] = odd
+    assert not compare(Answers(answers), tmp_path / "m.onnx", rows, "regression").within
+
+
+def test_compare_of_one_answer_for_all_rows_grants_rounding_alone(tmp_path: Path) -> None:
+    rows = write_part(tmp_path, {"x": [1.0, 2.0, 3.0]}, {}, [1 / 3] * 3, None)
+    flat = Pipeline([("model", DecisionTreeRegressor())])
+    flat.fit(frame(rows.numbers, rows.strings), rows.target)
+    export(flat, rows.schema.signature, tmp_path / "m.onnx")
+    assert compare(flat, tmp_path / "m.onnx", rows, "regression").within
+    other = Answers(np.full(3, 1 / 3 + 1e-6))
+    assert not compare(other, tmp_path / "m.onnx", rows, "regression").within
+
+
+def test_compare_of_no_rows_proves_nothing(tmp_path: Path) -> None:
+    rows, answers = exported_line(tmp_path, 1.0, 0.0)
+    none = dataclasses.replace(rows, numbers=rows.numbers[:0], strings=rows.strings[:0])
+    assert not compare(Answers(answers[:0]), tmp_path / "m.onnx", none, "regression").within
 
 
 def test_export_of_text_alone_and_of_numbers_alone_has_one_input(tmp_path: Path) -> None:

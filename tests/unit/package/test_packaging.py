@@ -1,64 +1,19 @@
 import json
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.pipeline import Pipeline
 
-from components.bundle import Bundle, load
-from components.candidate import Candidate, load_pipeline, write_candidate
-from components.champion import Champion
-from components.evaluate.judgement import judge
+from components.bundle import Bundle
+from components.candidate import load_pipeline
 from components.examples import Examples
-from components.package.packaging import Ingredients, package_model
-from components.runners import frame, raw_scores
+from components.runners import raw_scores
 from components.signature import tensors
 from components.spec import CANDIDATES
-from components.train.search import search
-from tests.tables import CLASSES, spec_of, write_split
-
-RECORD = Candidate(
-    name="hist_gradient_boosting",
-    params={},
-    metric="roc_auc",
-    score=0.9,
-    trials=1,
-    trained_at="2026-11-20T12:00:00Z",
-)
-
-
-def packaged(
-    root: Path, task: str, candidate: str = "", pipeline: Pipeline | None = None
-) -> Bundle:
-    """Trains (unless a pipeline is given), judges and packages under a root of three parts."""
-    from components.examples import read_examples
-
-    spec = spec_of(task, search={"trials": 1})
-    if pipeline is None:
-        parts = (read_examples(root / "train"), read_examples(root / "validation"))
-        pipeline, record = search(candidate, spec, parts)
-    else:
-        record = RECORD
-    write_candidate(root / "best", pipeline, record)
-    Champion(version=None).write(root / "none")
-    judge(spec, [root / "best"], root / "test", root / "none").evaluation.write(root / "eval")
-    (root / "statistics.json").write_text('{"format": 1}', encoding="utf-8")
-    made_of = Ingredients(
-        best=root / "best",
-        examples=root / "train",
-        validation=root / "validation",
-        evaluation=root / "eval",
-        statistics=root / "statistics.json",
-    )
-    package_model(spec, made_of, root / "bundle")
-    return load(root / "bundle")
-
-
-def drop_text() -> ColumnTransformer:
-    return ColumnTransformer([("numbers", "passthrough", [0, 1])])
+from tests.packaging import awkward_pipeline, packaged
+from tests.tables import CLASSES, write_split
 
 
 def assert_answers_are_the_pipelines(root: Path, bundle: Bundle, rows: Examples) -> None:
@@ -98,23 +53,11 @@ def test_package_model_golden_rows_are_repeated(task: str, tmp_path: Path) -> No
     assert len(set(golden["labels"])) > 1
 
 
-def test_package_model_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    write_split(tmp_path, "binary", rows=120)
-    found = []
-    for _ in range(2):
-        packaged(tmp_path, "binary", pipeline=None, candidate="random_forest")
-        folder = tmp_path / "bundle"
-        found.append({f: (folder / f).read_bytes() for f in ("model.onnx", "reference.json")})
-    assert found[0] == found[1]
-
-
 def test_package_model_that_onnx_cannot_hold_falls_back_to_skops(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = write_split(tmp_path, "regression")
-    train = parts["train"]
-    made = Pipeline([("drop", drop_text()), ("model", HistGradientBoostingRegressor(loss="gamma"))])
-    made.fit(frame(train.numbers, train.strings), np.exp(train.target))
+    made = awkward_pipeline("regression", parts["train"])
     with caplog.at_level(logging.WARNING):
         bundle = packaged(tmp_path, "regression", pipeline=made)
     assert bundle.manifest.runtime == "skops"
@@ -151,3 +94,19 @@ def test_package_model_card_says_what_it_is(tmp_path: Path) -> None:
     assert "Classes: `No`, `Yes`." in card
     assert "dropped where a client sends them: `id`." in card
     assert "| C 1 |" in card
+    said = r"- Runtime: onnx, which answers all 120 validation rows as scikit-learn does: labels "
+    said += r"equal, probabilities within \d\.\de-0\d \(tolerance 1e-05\)\n"
+    assert re.search(said, card)
+
+
+def test_package_model_of_values_says_what_it_tolerates(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_split(tmp_path, "regression", rows=120)
+    with caplog.at_level(logging.INFO):
+        packaged(tmp_path, "regression", "linear")
+    card = (tmp_path / "bundle" / "card.md").read_text()
+    assert re.search(r"values within \d\.\de-\d\d of their spread \(tolerance 1e-03\)\n", card)
+    assert re.search(
+        r"onnx parity rows=120 labels_differ=0 difference=\S+ tolerance=1e-03", caplog.text
+    )

@@ -149,6 +149,28 @@ def test_score_of_rows_that_break_the_signature_refuses_with_every_reason(
     assert sorted(path.name for path in tmp_path.iterdir()) == [source.name]
 
 
+def test_score_that_refuses_keeps_the_answers_that_were_there(
+    fitted: dict[str, Fitted], tmp_path: Path
+) -> None:
+    source, target = write(tmp_path, broken(".csv"), ".csv"), tmp_path / "answers.csv"
+    target.write_text("before")
+    with pytest.raises(DataError, match="break the model's signature"):
+        score(fitted["binary"].folder, source, target)
+    assert target.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "rows.csv"]
+
+
+def test_score_of_columns_twice_among_very_many_names_them(
+    fitted: dict[str, Fitted], tmp_path: Path
+) -> None:
+    """Fifty thousand columns were compared with each other: 60 seconds were not enough."""
+    source = tmp_path / "rows.csv"
+    names = ["age", "income", "city", "plan", *(f"c{at}" for at in range(50_000)), "age", "c1"]
+    source.write_text(",".join(names) + "\n" + ",".join(["1"] * len(names)) + "\n")
+    with pytest.raises(DataError, match="has columns twice: 'age'; rename one of each"):
+        score(fitted["binary"].folder, source, tmp_path / "answers.csv")
+
+
 def test_score_with_errors_null_answers_the_others(
     fitted: dict[str, Fitted], tmp_path: Path
 ) -> None:

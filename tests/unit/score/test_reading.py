@@ -43,7 +43,9 @@ def same(ours: Any, theirs: list[tuple[list[float], list[str]] | None]) -> None:
     assert ours.good.tolist() == [row is not None for row in theirs]
     for at, row in enumerate(theirs):
         if row is not None:
-            assert np.array_equal(ours.numbers[at], np.float32(row[0]), equal_nan=True), at
+            assert np.array_equal(
+                ours.numbers[at], np.array(row[0], dtype=np.float32), equal_nan=True
+            ), at
             assert ours.strings[at].tolist() == row[1], at
 
 

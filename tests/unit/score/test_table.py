@@ -1,3 +1,9 @@
+import bz2
+import gzip
+import io
+import lzma
+import os
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -42,6 +48,8 @@ def test_open_table_of_other_encoding_reads_what_the_spec_says(tmp_path: Path) -
         ("a,b\nSECRET,2,3\n", "row 0, counting from 0, has 3 fields and the header 2"),
         ('a,b\n1,2\n3,"SECRET\n5,6\n', "its quotes do not match"),
         ("", "it is empty"),
+        ("\n\r\n\n", "it is empty; expected columns and rows"),
+        ("a,b", "it has columns and no rows"),
     ],
 )
 def test_open_table_of_damaged_csv_says_where_and_no_value(
@@ -75,11 +83,70 @@ def test_open_table_of_damaged_parquet_is_refused(tmp_path: Path) -> None:
         ("gone.csv", "it is not there"),
         ("rows.xlsx", "of no known format"),
         (".", "no known format"),
+        ("folder.csv", "it is a folder; name one file of it"),
+        ("pipe.csv", "it is a pipe or a device; write it to a file first"),
+        ("endless.csv", "it is a pipe or a device"),
     ],
 )
 def test_open_table_of_what_is_no_table_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "endless.csv").symlink_to("/dev/zero")
     with pytest.raises(DataError, match=said):
         read(tmp_path / name)
+
+
+def as_parquet() -> bytes:
+    buffer = io.BytesIO()
+    pl.DataFrame({"a": [1], "b": [2]}).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def as_arrow() -> bytes:
+    buffer = io.BytesIO()
+    pl.DataFrame({"a": [1], "b": [2]}).write_ipc(buffer)
+    return buffer.getvalue()
+
+
+def as_archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("rows.csv", "a,b")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (as_parquet(), "it is a Parquet file; give it a name that ends in .parquet"),
+        (as_arrow(), "it is an Arrow file; write it as Parquet"),
+        (as_archive(), "it is an archive or a workbook; unpack it, or save it as CSV"),
+        (gzip.compress(b"a,b"), "it is compressed; unpack it first"),
+        (bz2.compress(b"a,b"), "it is compressed; unpack it first"),
+        (lzma.compress(b"a,b"), "it is compressed; unpack it first"),
+        ("a,b\n1,2\n".encode("utf-16"), "it is UTF-16; save it as UTF-8"),
+    ],
+)
+def test_open_table_of_another_format_behind_the_name_says_which(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["PAR1", "PK", "ARROW1", "BZh9"])
+def test_open_table_of_column_named_like_a_format_is_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{name},a,b\n0,1,2\n")
+    assert read(path).rows() == [("2", "1")]
+
+
+def test_open_table_of_utf_16_that_the_spec_declares_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes("a,b\nü,ß\n".encode("utf-16"))
+    assert read(path, encoding="utf-16").rows() == [("ß", "ü")]
 
 
 def test_open_table_of_categories_reads_their_text(tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ def test_read_of_number_that_is_a_missing_token_is_null() -> None:
     assert np.isnan(rows.numbers[:, 1]).all()
 
 
+def test_read_of_number_that_is_a_missing_token_where_none_is_allowed_is_refused() -> None:
+    given = signature("binary")
+    inputs = [
+        f.model_copy(update={"missing": ("-999", "?")}) if f.name == "age" else f
+        for f in given.inputs
+    ]
+    contract = Contract(given.model_copy(update={"inputs": tuple(inputs)}))
+    for value in (-999, -999.0, "-999", "?"):
+        error = refusal(contract, (value, 1.0))
+        assert str(error) == "row 0, field 'age': expected a number, got null"
+        assert error.counts == {("age", "null"): 1}
+
+
 def test_read_of_category_is_trimmed_as_in_training(contract: Contract) -> None:
     rows = contract.read([(1.0, 1.0)], [(" Bern ", "basic\n")])
     assert rows.strings.tolist() == [["Bern", "basic"]]

@@ -1,3 +1,5 @@
+import gc
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +109,32 @@ def test_reply_to_a_row_alone_and_among_others_is_the_same(
         for row in rows
     ]
     assert together["predictions"] == alone
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "text"),
+    [
+        (V1, {}, '{"instances": [["x", 1, "Bern", "basic"]]}'),
+        (V1, {}, "{"),
+        (V1, {"ce-id": "é"}, "{}"),
+        (V2, {}, '{"inputs": [{"name": "age", "datatype": "X", "shape": [1], "data": [1]}]}'),
+    ],
+)
+def test_reply_that_refuses_lets_go_of_the_body_at_once(
+    endpoint: Endpoint, path: str, headers: dict[str, str], text: str
+) -> None:
+    body = text.encode()
+    match = INFER.fullmatch(path)
+    assert match is not None
+    given = {"content-type": "application/json"} | headers
+    gc.disable()
+    try:
+        before = sys.getrefcount(body)
+        for _ in range(10):
+            assert endpoint.reply(match, given, body).status == 400
+        assert sys.getrefcount(body) == before
+    finally:
+        gc.enable()
 
 
 def test_reply_to_a_failing_model_is_500_without_its_reason(

@@ -81,13 +81,20 @@ def test_write_of_each_task_keeps_the_type_of_the_source(
     assert bodies[2].startswith(b'{"predictions":[97.68')
 
 
+def test_unwrapped_of_an_event_is_its_data() -> None:
+    event = dict.fromkeys(("specversion", "id", "source", "type", "time"), "1.0")
+    assert v1.unwrapped(event | {"data": [1]}) == [1]
+    assert v1.unwrapped(event) == event
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "the body is no JSON: "),
+        (b"", "Unrecognized request format: "),
         (b'{"instances": [[NaN]]}', "send null for a missing value"),
         (b'{"instances": [[1e999]]}', "number is infinity"),
         (b'{"a": "\xff"}', "not valid UTF-8"),
+        (b"\x1f\x8b\x08", "compressed bodies are not read, send it as it is"),
         (b"[" * 100_000, "depth limit exceeded"),
         (b"[1]", "the body must be a JSON object, got a list of 1"),
     ],

@@ -1,3 +1,5 @@
+import json
+import math
 import struct
 from typing import Any
 
@@ -11,7 +13,7 @@ from components.serve.contract import Tensors
 from components.serve.limits import Limits
 from components.serve.refusal import RefusalError
 from components.serve.runtime import Model
-from components.serve.v2_body import Infer, parse
+from components.serve.v2_body import Infer, parse_binary, parse_json
 from tests.bundles import GOLDEN, Fitted
 
 
@@ -33,7 +35,7 @@ MATRICES = [
 
 
 def read(model: Model, inputs: object, limits: Limits | None = None) -> Tensors:
-    infer = parse(orjson.dumps({"inputs": inputs}), None)
+    infer = parse_json(orjson.dumps({"inputs": inputs}))
     return v2.read(infer.tensors, model.contract, limits or Limits())
 
 
@@ -61,7 +63,7 @@ def test_read_of_binary_tensors_gives_the_same_rows(model: Model) -> None:
     for entry, raw in zip(inputs, (numbers, strings), strict=True):
         entry["parameters"] = {"binary_data_size": len(raw)}
     head = orjson.dumps({"id": "7", "inputs": inputs})
-    infer = parse(head + numbers + strings, str(len(head)))
+    infer = parse_binary(head + numbers + strings, str(len(head)), "churn")
     rows = v2.read(infer.tensors, model.contract, Limits())
     assert infer.id == "7"
     assert np.array_equal(rows.numbers, [[30, 1500.5], [61, np.nan]], equal_nan=True)
@@ -80,12 +82,15 @@ def test_read_of_binary_tensors_gives_the_same_rows(model: Model) -> None:
         (tensor("numbers", "BYTES", [2, 2], ["a"] * 4), "datatype such as FP32, got 'BYTES'"),
         (tensor("numbers", "BOOL", [2, 2], [True] * 4), "datatype such as FP32, got 'BOOL'"),
         (tensor("numbers", "FP8", [2, 2], [1] * 4), "datatype such as FP32, got 'FP8'"),
-        (tensor("numbers", "FP16", [2, 2], [1] * 4), "FP16 is read from binary tensors only"),
+        (tensor("numbers", "FP16", [2, 2], [1] * 4), "Sending FP16 data via JSON is not supported"),
         (tensor("numbers", "INT8", [2, 2], [1, 2, 3, 4.5]), "INT8 holds whole numbers only"),
         (tensor("numbers", "FP32", [0, 2], []), "inputs differ in their number of rows"),
         (tensor("number", "FP32", [2, 2], [1] * 4), "unknown field 'number'"),
-        (tensor("numbers", "FP32", [-1, 2], [1]), '"shape" must be a list of whole numbers'),
-        (tensor("numbers", "FP32", [True, 2], [1]), '"shape" must be a list of whole numbers'),
+        (tensor("numbers", "FP32", [-1, 2], [1]), "needs -2 elements, got 1"),
+        (tensor("numbers", "FP32", [1.5, 2], [1]), '"shape" must be a list of whole numbers'),
+        (tensor("numbers", "FP32", ["x", 2], [1]), '"shape" must be a list of whole numbers'),
+        (tensor("numbers", "FP32", [2, 2], [1] * 4) | {"parameters": 5}, "must be an object"),
+        (tensor("numbers", "FP32", [2, 2], [1] * 4) | {"parameters": {"a": []}}, "must hold text"),
         (tensor("numbers", "FP32", [2, 2], "text"), '"data" must be a list, got the text'),
         ({"name": "numbers"}, '"datatype" must be text, got null'),
         (5, "inputs[0]: expected an object, got the number 5"),
@@ -118,38 +123,82 @@ def test_read_of_a_huge_shape_is_refused_before_it_is_built(model: Model) -> Non
 
 
 @pytest.mark.parametrize(
-    ("body", "length", "text"),
+    ("body", "text"),
     [
-        (b"{}", None, 'the body has no "inputs"'),
-        (b'{"inputs": []}', None, 'the body has no "inputs"'),
-        (b'{"inputs": {}}', None, 'the body has no "inputs"'),
-        (b"{}", "9", "Inference-Header-Content-Length must be 0 to 2"),
-        (b"{}", "-1", "Inference-Header-Content-Length must be 0 to 2"),
-        (b"{}", "x", "Inference-Header-Content-Length must be 0 to 2"),
-        (b'{"inputs": [1]}rest', "15", "4 bytes follow the JSON that no input describes"),
-        (b'{"inputs": [{}], "outputs": 5}', None, '"outputs" must list objects with a name'),
+        (b"{}", 'the body has no "inputs": expected a list of tensors, got null'),
+        (b'{"inputs": {}}', 'the body has no "inputs": expected a list of tensors, got an object'),
+        (b'{"inputs": [], "id": 5}', "the request id must be text, got the number 5"),
+        (b'{"inputs": [], "parameters": 5}', '"parameters" must be an object, got the number 5'),
+        (b'{"inputs": [], "outputs": 5}', '"outputs" must list objects with a name'),
+        (b'{"inputs": [], "outputs": [{"name": "a", "parameters": 5}]}', '"outputs": "parameters"'),
+        (b'{"inputs": [', "Unrecognized request format: unexpected end of data"),
+        (b"[" * 100_000, "Unrecognized request format: depth limit exceeded"),
+        (b'{"inputs": ' + b"9" * 10_000 + b"}", "Unrecognized request format: "),
     ],
 )
-def test_parse_of_a_malformed_body_is_refused(body: bytes, length: str | None, text: str) -> None:
+def test_parse_json_of_a_malformed_body_is_refused(body: bytes, text: str) -> None:
     with pytest.raises(RefusalError) as caught:
-        parse(body, length)
+        parse_json(body)
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize("size", [5, -1, 10**12, "x", True])
+@pytest.mark.parametrize(
+    ("body", "length", "text"),
+    [
+        (b"{}", "2", 'the body has no "inputs": expected a list of tensors, got null'),
+        (b"{}", "x", "Inference-Header-Content-Length must be 0 to 2, the bytes of the JSON"),
+        (b"{}", "", "Inference-Header-Content-Length must be 0 to 2, the bytes of the JSON"),
+        (b"{}", "9" * 10_000, 'the body has no "inputs"'),
+        (b"{}", "-1", "Unrecognized request format: unexpected end of data"),
+        (b'{"inputs": [1]}rest', "15", "inputs[0]: expected an object, got the number 1"),
+        (b'{"inputs": [], "parameters": 5}', "31", '"parameters" must be an object'),
+        (
+            b'{"inputs": [{"name": "a", "datatype": "FP32", "shape": [1]}]}',
+            "61",
+            "'data' field is missing for input 'a' for model 'churn'",
+        ),
+        (
+            b'{"inputs": [{"name": "a", "datatype": "FP16", "shape": [1], "data": [1]}]}',
+            "74",
+            "Receiving FP16 data via JSON is not supported",
+        ),
+    ],
+)
+def test_parse_binary_of_a_malformed_body_is_refused(body: bytes, length: str, text: str) -> None:
+    with pytest.raises(RefusalError) as caught:
+        parse_binary(body, length, "churn")
+    assert text in str(caught.value)
+
+
+def test_parse_json_of_what_python_alone_reads_is_read_as_kserve_reads_it(model: Model) -> None:
+    values = MATRICES[1]["data"]
+    document = json.dumps({"inputs": [tensor("numbers", "FP32", ["2", 2.0], [30, 1, 2, math.nan])]})
+    document = document[:-2] + ", " + json.dumps(tensor("strings", "BYTES", [2, 2], values)) + "]}"
+    for body in (document.encode(), document.encode("utf-16")):
+        rows = v2.read(parse_json(body).tensors, model.contract, Limits())
+        assert np.array_equal(rows.numbers, [[30, 1], [2, np.nan]], equal_nan=True)
+
+
+def test_parse_json_of_text_that_is_no_unicode_is_refused() -> None:
+    text = '{"inputs": [{"name": "city", "datatype": "BYTES", "shape": [1], "data": ["\\ud800"]}]}'
+    with pytest.raises(RefusalError, match="input 'city': its text is no Unicode"):
+        parse_json(text.encode())
+
+
+@pytest.mark.parametrize("size", [None, -1, 1.5, "x", True])
 def test_parse_of_a_wrong_binary_size_is_refused(size: object) -> None:
     entry: dict[str, Any] = {"name": "a", "datatype": "FP32", "shape": [1]}
     entry["parameters"] = {"binary_data_size": size}
     head = orjson.dumps({"inputs": [entry]})
     with pytest.raises(RefusalError, match="binary_data_size"):
-        parse(head + b"abcd", str(len(head)))
+        parse_binary(head + b"abcd", str(len(head)), "churn")
 
 
 @pytest.mark.parametrize("raw", [b"\x09\0\0\0ab", b"\x01\0", b"\x01\0\0\0ab", b""])
 def test_read_of_damaged_bytes_is_refused(model: Model, raw: bytes) -> None:
     entry = {"name": "city", "datatype": "BYTES", "shape": [1]}
     head = orjson.dumps({"inputs": [entry | {"parameters": {"binary_data_size": len(raw)}}]})
-    infer = parse(head + raw, str(len(head)))
+    infer = parse_binary(head + raw, str(len(head)), "churn")
     with pytest.raises(RefusalError, match="bytes are no BYTES tensor of shape"):
         v2.read(infer.tensors, model.contract, Limits())
 
@@ -180,7 +229,7 @@ def test_write_of_a_classifier_answers_label_and_probabilities(
 
 def test_write_of_wanted_binary_outputs_appends_their_bytes(binary: Fitted) -> None:
     outputs = v2.answers(answer(binary.manifest, binary.scores(GOLDEN)))
-    infer = Infer(None, [], {"probabilities": True, "label": False})
+    infer = Infer(None, [], [("probabilities", True), ("label", False)])
     body, head = v2.write(infer, outputs, "churn", 3, "id-1")
     assert head is not None
     first, second = orjson.loads(body[:head])["outputs"]
@@ -192,7 +241,16 @@ def test_write_of_wanted_binary_outputs_appends_their_bytes(binary: Fitted) -> N
 def test_write_of_an_unknown_output_is_refused(regression: Fitted) -> None:
     outputs = v2.answers(answer(regression.manifest, regression.scores(GOLDEN)))
     with pytest.raises(RefusalError, match="unknown output 'label'; the model answers prediction"):
-        v2.write(Infer(None, [], {"label": False}), outputs, "fares", 1, "x")
+        v2.write(Infer(None, [], [("label", False)]), outputs, "fares", 1, "x")
+
+
+def test_write_of_too_many_outputs_is_refused(binary: Fitted) -> None:
+    outputs = v2.answers(answer(binary.manifest, binary.scores(GOLDEN)))
+    body, _ = v2.write(Infer(None, [], [("label", False)] * 16), outputs, "churn", 1, "x")
+    assert len(orjson.loads(body)["outputs"]) == 16
+    with pytest.raises(RefusalError, match="asks for 17 outputs, at most 16") as caught:
+        v2.write(Infer(None, [], [("label", False)] * 17), outputs, "churn", 1, "x")
+    assert caught.value.status == 413
 
 
 def test_describe_of_a_model_names_real_columns(model: Model) -> None:
