@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,16 @@ def test_recorded_measures_the_logic(tmp_path: Path) -> None:
     assert artifact.metadata["logic_began"] == pytest.approx(began, abs=5)
     assert artifact.metadata["peak_bytes"] > 2**20
     assert not (tmp_path / "task" / FAILURE).exists()
+
+
+def test_recorded_peak_is_that_of_the_process_and_not_of_its_parent() -> None:
+    child = "from components.execution import _peak_bytes; print(_peak_bytes())"
+    parent = (
+        "import subprocess, sys; held = b'x' * 400_000_000;"
+        f"subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, check=True)
+    assert 2**22 < int(done.stdout) < 2**27
 
 
 def test_recorded_failure_is_kept_and_goes_on(tmp_path: Path) -> None:
