@@ -121,7 +121,7 @@ def as_archive() -> bytes:
         (as_parquet(), "it is a Parquet file; give it a name that ends in .parquet"),
         (as_arrow(), "it is an Arrow file; write it as Parquet"),
         (as_archive(), "it is an archive or a workbook; unpack it, or save it as CSV"),
-        (gzip.compress(b"a,b"), "it is compressed; unpack it first"),
+        (gzip.compress(b"a,b", mtime=0), "it is compressed; unpack it first"),
         (bz2.compress(b"a,b"), "it is compressed; unpack it first"),
         (lzma.compress(b"a,b"), "it is compressed; unpack it first"),
         ("a,b\n1,2\n".encode("utf-16"), "it is UTF-16; save it as UTF-8"),
