@@ -102,7 +102,7 @@ def test_read_of_each_damaged_file_names_it(
     assert f"is damaged; {DAMAGES[damage]}: {path.name}. Package or fetch" in str(caught.value)
 
 
-@pytest.mark.parametrize("damage", set(DAMAGES) - {change_a_bit}, ids=lambda d: d.__name__)
+@pytest.mark.parametrize("damage", list(DAMAGES)[1:], ids=lambda d: d.__name__)
 def test_read_of_damaged_manifest_names_it(copy: Path, damage: Callable[[Path], None]) -> None:
     damage(copy / "bundle.json")
     with pytest.raises(BundleError, match=r"bundle\.json"):
