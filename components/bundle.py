@@ -98,7 +98,7 @@ class Manifest(Frozen):
         return self
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Prediction:
     """Answers for n rows.
 
@@ -146,11 +146,12 @@ def answer(manifest: Manifest, raw: NDArray[np.float64]) -> Prediction:
     """
     if manifest.classes is None:
         return Prediction(labels=None, probabilities=None, values=raw.reshape(-1))
-    if manifest.threshold is None:
-        chosen = raw.argmax(axis=1)
+    classes, threshold = manifest.classes, manifest.threshold
+    if threshold is None:
+        labels = [classes[index] for index in raw.argmax(axis=1).tolist()]
     else:
-        chosen = (raw[:, 1] >= manifest.threshold).astype(int)
-    labels = [manifest.classes[index] for index in chosen.tolist()]
+        # A comparison is 0 or 1; for a row or a hundred, plain values are quicker than arrays.
+        labels = [classes[score >= threshold] for score in raw[:, 1].tolist()]
     return Prediction(labels=labels, probabilities=raw, values=None)
 
 

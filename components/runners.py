@@ -56,10 +56,16 @@ def onnx_runner(model: Path) -> Runner:
     wanted = {i.name for i in session.get_inputs()}
     output = session.get_outputs()[-1].name
 
+    outputs, both = [output], len(wanted) == 2
+    only = next(iter(wanted))
+
     def run(numbers: Numbers, strings: Strings) -> NDArray[np.float64]:
-        feed = {"numbers": numbers, "strings": strings}
-        result = session.run([output], {name: feed[name] for name in wanted})[0]
-        return np.asarray(result, dtype=np.float64)
+        if both:
+            feed: dict[str, Any] = {"numbers": numbers, "strings": strings}
+        else:
+            feed = {only: numbers if only == "numbers" else strings}
+        found: NDArray[np.float64] = session.run(outputs, feed)[0].astype(np.float64)
+        return found
 
     return run
 

@@ -4,8 +4,9 @@ import time
 from collections import Counter
 
 from components.bundle import Prediction
+from components.serve.cloud_event import Answered
 from components.serve.contract import Tensors
-from components.serve.events import Answered, Events
+from components.serve.events import Events
 from components.serve.metrics import Metrics
 from components.serve.runtime import Model
 
@@ -27,7 +28,6 @@ class Accounting:
         protocol: str,
         identity: str,
         seconds: float,
-        size: int,
     ) -> None:
         """Books an answered request.
 
@@ -38,7 +38,6 @@ class Accounting:
             protocol: v1, v2 or grpc.
             identity: the request's id.
             seconds: what answering took.
-            size: bytes of the request.
         """
         meter = self.metrics.meter(model)
         meter.count_request(protocol, 200, seconds)
@@ -47,7 +46,7 @@ class Accounting:
             meter.count_invalid(feature, "unseen", count)
         if self._events is not None:
             moment = time.time()
-            self._events.offer(Answered(identity, model, rows, prediction, seconds, moment, size))
+            self._events.offer(Answered(identity, model, rows, prediction, seconds, moment))
 
     def refused(
         self,

@@ -6,12 +6,17 @@ take. Each of these would let one client grow the server's memory for as long as
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from components.serve.limits import Limits
+from components.serve.wire import Headers
 
+# Takes URL, headers, body and the headers of every answer; returns the answer as it goes over the
+# wire, and what books it.
+Prompt = Callable[[bytes, Headers, bytes, Headers], tuple[bytes, Callable[[], None]] | None]
 # Requests that one connection may have sent before the first is answered.
 MAX_AHEAD = 64
 
@@ -28,9 +33,17 @@ class Connection(HttpToolsProtocol):
     """
 
     limits: Limits
+    # Answers an inference request at once; None where every request goes through ASGI.
+    prompt: Prompt | None = None
+    # A request of which no more than one piece has come, while it may still be answered at once.
+    _pending: list[bytes] | None = None
     # Bytes since the last that belonged to a body, or ended a head.
     _idle_bytes = 0
     _timer: asyncio.TimerHandle | None = None
+    _quiet: asyncio.TimerHandle | None = None
+    _running: RequestResponseCycle | None = None
+    # When the client last sent anything, by the loop's clock.
+    _heard = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admits the connection, for some time without a request."""
@@ -44,12 +57,23 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
         self._stop_timer()
+        if self._quiet is not None:
+            self._quiet.cancel()
+        # uvicorn tells the latest request alone, not the one before it that is being answered.
+        if self._running is not None:
+            self._running.disconnected = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Reads on, and closes the connection where too much came that is no body."""
         self._idle_bytes += len(data)
+        self._heard = self.loop.time()
         super().data_received(data)
+        if self._pending is not None:
+            pieces, self._pending = self._pending, None
+            # What was no HTTP has been answered already.
+            if not self.transport.is_closing():
+                self._begin(pieces)
         if self._idle_bytes > self.limits.head_bytes and not self.transport.is_closing():
             self._end(b"431 Request Header Fields Too Large")
         elif self.scope is not None and "method" in self.scope:
@@ -65,12 +89,74 @@ class Connection(HttpToolsProtocol):
         self._idle_bytes = 0
         if len(self.pipeline) >= MAX_AHEAD:
             raise TooManyAheadError
-        super().on_headers_complete()
+        if self.prompt is not None and self._may_be_prompt():
+            self._pending = []
+        else:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Takes a piece of a body."""
         self._idle_bytes = 0
-        super().on_body(body)
+        if self._pending is not None:
+            self._pending.append(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Answers a request that has come in one piece; ends any other."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            super().on_message_complete()
+            return
+        body = pending[0] if len(pending) == 1 else b"".join(pending)
+        always = self.server_state.default_headers
+        answer = self.prompt(self.url, self.headers, body, always) if self.prompt else None
+        if answer is None:
+            self._begin([body])
+            super().on_message_complete()
+            return
+        content, book = answer
+        # Head and body in one piece: each write is a system call and wakes the client.
+        self.transport.write(content)
+        self.server_state.total_requests += 1
+        if self._timer is not None:
+            self._stop_timer()
+        if self._quiet is None:
+            self._quiet = self.loop.call_later(self.timeout_keep_alive, self._check_quiet)
+        book()
+
+    def _check_quiet(self) -> None:
+        """Closes a connection that has long been quiet; one timer for many requests, not each."""
+        left = self._heard + self.timeout_keep_alive - self.loop.time()
+        if left <= 0 and (self.cycle is None or self.cycle.response_complete):
+            self._quiet = None
+            self.timeout_keep_alive_handler()
+        else:
+            self._quiet = self.loop.call_later(max(left, 1.0), self._check_quiet)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _may_be_prompt(self) -> bool:
+        """Whether a request is one of HTTP/1.1 with nothing before it and nothing special."""
+        parser = self.parser
+        return (
+            parser.get_method() == b"POST"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and parser.get_http_version() == "1.1"
+            and len(self.connections) < self.limits.connections
+        )
+
+    def _begin(self, pieces: list[bytes]) -> None:
+        """Hands a request with what has come of its body to uvicorn, as if from the start."""
+        super().on_headers_complete()
+        for piece in pieces:
+            super().on_body(piece)
 
     def _late(self) -> None:
         if not self.transport.is_closing():
@@ -91,6 +177,7 @@ class Connection(HttpToolsProtocol):
             self._timer = None
 
 
-def connections(limits: Limits) -> type[Any]:
+def connections(limits: Limits, prompt: Prompt | None = None) -> type[Any]:
     """Returns the class of a server's connections."""
-    return type("Connection", (Connection,), {"limits": limits})
+    held = None if prompt is None else staticmethod(prompt)
+    return type("Connection", (Connection,), {"limits": limits, "prompt": held})

@@ -7,25 +7,31 @@ and truth values are text, read by the same functions as in training.
 """
 
 import contextlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from components.dates.formats import UNIX
 from components.dates.reading import Moments, parse
-from components.serve.refusal import MAX_SHOWN, Problems, clipped, shown
+from components.serve.quick import Form, plain_numbers, text_table
+from components.serve.refusal import MAX_SHOWN, Problems, clipped
+from components.serve.values import absent, as_text, number, refuse, strange
 from components.signature import Feature, Numbers, Signature, Strings, with_dates
 from components.truth import truth
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+_PLAIN = frozenset((float, int))
+# Where the sum of squares is no greater, no value overflows float32, and none is NaN.
+_LARGEST_SQUARE = FLOAT32_MAX**2
 Rows = Sequence[Sequence[object]]
+Columns = Sequence[Sequence[object]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tensors:
     """Validated input.
 
@@ -52,10 +58,12 @@ class Contract:
         self.strings = tuple(f for f in signature.inputs if f.dtype == "string")
         self.dates = signature.dates
         self._signature = signature
+        self.number_order = signature.numbers
         self.number_names = frozenset(signature.numbers)
         texts = (*signature.strings, *(date.name for date in self.dates))
         self.matrices = {"numbers": signature.numbers, "strings": texts}
         self.known = frozenset(self.names)
+        self.places = {name: place for place, name in enumerate(self.names)}
         self.ignored = frozenset(signature.ignored) - self.known
         self._nullable = np.array([f.nullable for f in self.numbers], dtype=bool)
         self._missing = {
@@ -64,6 +72,9 @@ class Contract:
         # A token such as -999 reads as missing in training, as the number that it also is.
         found = [(index, _numeric_tokens(f)) for index, f in enumerate(self.numbers)]
         self._tokens = [(index, tokens) for index, tokens in found if tokens.size]
+        self._tables = [
+            text_table(feature, self._missing[feature.name]) for feature in self.strings
+        ]
         self._seen = [None if f.categories is None else set(f.categories) for f in self.strings]
 
     def read(self, numbers: Rows, strings: Rows) -> Tensors:
@@ -87,6 +98,36 @@ class Contract:
         problems.refuse()
         complete = with_dates(self._signature, number_tensor, moments)
         return Tensors(complete, string_tensor, unseen, dates)
+
+    def quick(
+        self, numbers: Sequence[object] | NDArray[Any], texts: Columns, form: Form
+    ) -> Tensors | None:
+        """Reads rows in which nothing is wrong, missing or unseen; most are such.
+
+        Args:
+            numbers: the values of all float32 inputs one after another, or an array of them.
+            texts: the values of each string input, then of each date.
+            form: how they lie.
+
+        Returns:
+            What `read` would return; None where `read` has to look.
+        """
+        tensor = None if self._tokens else plain_numbers(numbers, form)
+        if tensor is None:
+            return None
+        strings = np.empty((form.rows, len(self.strings)), dtype=object)
+        try:
+            for column, table in enumerate(self._tables):
+                strings[:, column] = [table[value] for value in texts[column]]
+        except (KeyError, TypeError):
+            return None
+        if not self.dates:
+            return Tensors(tensor, strings, {}, strings[:, :0])
+        problems = Problems()
+        rows = list(zip(*texts, strict=True))
+        dates, moments = self._read_dates(rows, problems)
+        problems.refuse()
+        return Tensors(with_dates(self._signature, tensor, moments), strings, {}, dates)
 
     def unknown(self, name: str) -> str:
         """Returns what to say about a field that the signature does not have."""
@@ -113,7 +154,7 @@ class Contract:
         tensor = np.empty((len(rows), len(self.numbers)), dtype=np.float32)
         for index, row in enumerate(rows):
             for column, (feature, value) in enumerate(zip(self.numbers, row, strict=True)):
-                tensor[index, column] = _number(feature, value, index, problems)
+                tensor[index, column] = number(feature, value, index, problems)
         self._refuse_tokens(tensor, problems)
         self._blank_tokens(tensor)
         return tensor
@@ -124,7 +165,7 @@ class Contract:
             feature = self.numbers[column]
             if not feature.nullable:
                 for index in np.flatnonzero(np.isin(tensor[:, column], tokens)).tolist():
-                    _refuse(feature, index, None, "null", problems)
+                    refuse(feature, index, None, "null", problems)
 
     def _blank_tokens(self, tensor: Numbers) -> None:
         for column, tokens in self._tokens:
@@ -137,13 +178,13 @@ class Contract:
             for index, row in enumerate(rows):
                 value = row[column]
                 if type(value) is not str:
-                    value = _as_text(value, feature)
+                    value = as_text(value, feature)
                 if type(value) is str:
                     value = value.strip()
                 if type(value) is not str or value in missing:
-                    value = _absent(feature, value, index, problems)
+                    value = absent(feature, value, index, problems)
                 elif feature.boolean:
-                    value = truth(value) or _strange(feature, value, index, problems)
+                    value = truth(value) or strange(feature, value, index, problems)
                 elif seen is not None and value not in seen:
                     unseen[feature.name] = unseen.get(feature.name, 0) + 1
                 tensor[index, column] = value
@@ -155,13 +196,13 @@ class Contract:
         for column, feature in enumerate(self.dates):
             missing, place = self._missing[feature.name], column + len(self.strings)
             for index, row in enumerate(rows):
-                value = _as_text(row[place], feature)
+                value = as_text(row[place], feature)
                 if not isinstance(value, str) or value.strip() in missing:
-                    value = _absent(feature, value, index, problems)
+                    value = absent(feature, value, index, problems)
                 texts[index, column] = value
             read = parse(texts[:, column], feature.formats)
             for index in np.flatnonzero(np.isnat(read) & (texts[:, column] != "")).tolist():
-                _strange(feature, texts[index, column], index, problems)
+                strange(feature, texts[index, column], index, problems)
             moments.append(read)
         return texts, moments
 
@@ -174,71 +215,3 @@ def _numeric_tokens(feature: Feature) -> Numbers:
             tokens.append(float(token))
     numbers = np.array(tokens, dtype=np.float32)
     return numbers[np.isfinite(numbers)]
-
-
-def _number(feature: Feature, value: object, row: int, problems: Problems) -> float:
-    """Reads one number; NaN, which JSON cannot hold, is how binary tensors say null."""
-    if isinstance(value, str) and value.strip() in {t.strip() for t in feature.missing}:
-        value = None
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        if not feature.nullable:
-            _refuse(feature, row, None, "null", problems)
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(feature, row, value, "type", problems)
-    elif abs(value) > FLOAT32_MAX:
-        reason = "overflow" if isinstance(value, int) or math.isfinite(value) else "not_finite"
-        _refuse(feature, row, value, reason, problems)
-    else:
-        return float(value)
-    return math.nan
-
-
-def _absent(feature: Feature, value: object, row: int, problems: Problems) -> str:
-    """Reads what is no category's text: null or a token for it, or a value of another type."""
-    if value is not None and not isinstance(value, str):
-        _refuse(feature, row, value, "type", problems)
-    elif not feature.nullable:
-        _refuse(feature, row, value, "null", problems)
-    return ""
-
-
-def _as_text(value: object, feature: Feature) -> object:
-    """Returns the text that a value of another type stands for; the value where there is none."""
-    if isinstance(value, bytes):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return value
-    if isinstance(value, bool) and feature.boolean:
-        return str(value)
-    counts = isinstance(value, int | float) and not isinstance(value, bool)
-    # A moment that is counted from 1970 is a number to most clients.
-    return str(value) if counts and not UNIX.keys().isdisjoint(feature.formats) else value
-
-
-def _strange(feature: Feature, value: object, row: int, problems: Problems) -> str:
-    """Refuses text that is no truth value or no date."""
-    _refuse(feature, row, value, "type", problems)
-    return ""
-
-
-def _refuse(feature: Feature, row: int, value: object, reason: str, problems: Problems) -> None:
-    if problems.full:
-        problems.add("", feature=feature.name, reason=reason)
-        return
-    wanted = "a number" if feature.dtype == "float32" else "text"
-    if feature.boolean:
-        wanted = "true or false"
-    if feature.dtype == "date":
-        wanted = f"a date such as {' or '.join(feature.formats[:3])}"
-    if feature.nullable:
-        wanted += " or null"
-    if reason in ("overflow", "not_finite"):
-        wanted += f" within ±{FLOAT32_MAX:.3g}"
-    got = "bytes that are no UTF-8" if isinstance(value, bytes) else shown(value)
-    if isinstance(value, int) and abs(value) > FLOAT32_MAX:
-        got = "an integer too large"
-    text = f"row {row}, field {feature.name!r}: expected {wanted}, got {got}"
-    if feature.dtype == "string" and isinstance(value, int):
-        text += "; send its text"
-    problems.add(text, feature=feature.name, reason=reason)

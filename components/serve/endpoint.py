@@ -8,6 +8,7 @@ what only reads (metadata, readiness, metrics) it hands on.
 import logging
 import re
 import time
+from collections.abc import Callable
 
 from components.serve import v1, v2
 from components.serve.accounting import Accounting
@@ -15,14 +16,17 @@ from components.serve.document import as_object, parse_object
 from components.serve.identity import request_id
 from components.serve.limits import Limits
 from components.serve.management import Management
+from components.serve.quick import may_hold_booleans
 from components.serve.refusal import RefusalError, clipped, where
-from components.serve.runtime import Models
+from components.serve.routes import EXPLAIN, INFER, MANAGE, PLAIN_URL
+from components.serve.runtime import Model, Models
 from components.serve.v2_body import parse_binary, parse_json
 from components.serve.wire import (
     EVENT_TYPE,
     JSON_LENGTH,
     JSON_TYPE,
     Application,
+    Headers,
     Message,
     Receive,
     Reply,
@@ -33,18 +37,12 @@ from components.serve.wire import (
     read_body,
     read_headers,
     send_reply,
+    write_reply,
 )
 
 _LOG = logging.getLogger(__name__)
-# KServe's routes end with "$", before which Python allows a line end.
-INFER = re.compile(
-    r"/v1/models/(?P<v1>[^/]+):predict\n?"
-    r"|/v2/models/(?P<v2>[^/]+)(?:/versions/(?P<version>[^/]+))?/infer\n?"
-)
-EXPLAIN = re.compile(r"/v1/models/[^/]+:explain\n?")
-MANAGE = re.compile(
-    r"/v2/repository/(?:models/(?P<name>[^/]+)/(?P<verb>load|unload)|(?:models/)?index)\n?"
-)
+# URLs whose routes are kept, so that a client cannot make them many.
+_KEPT_URLS = 100
 
 
 class Endpoint:
@@ -69,6 +67,7 @@ class Endpoint:
             limits: of one request.
         """
         self._inner = inner
+        self._urls: dict[bytes, re.Match[str]] = {}
         self._models = models
         self._accounting = accounting
         self._limits = limits or Limits()
@@ -96,7 +95,6 @@ class Endpoint:
     async def _infer(
         self, match: re.Match[str], headers: dict[str, str], receive: Receive, send: Send
     ) -> None:
-        protocol = "v1" if match["v1"] is not None else "v2"
         asked = self._models.get(match["v1"] or match["v2"])
         in_flight = self._accounting.metrics.meter(asked).in_flight
         in_flight.inc()
@@ -114,13 +112,52 @@ class Endpoint:
             await send_reply(send, reply)
         finally:
             in_flight.dec()
-        if reply.answered is not None and not isinstance(body, RefusalError):
+        self._book(match, asked, reply, seconds)
+
+    def prompt(
+        self, url: bytes, headers: Headers, body: bytes, always: Headers
+    ) -> tuple[bytes, Callable[[], None]] | None:
+        """Answers an inference request that is there as a whole, without a task of its own.
+
+        Args:
+            url: as it came.
+            headers: with lower-case names.
+            body: all of it.
+            always: headers of every answer.
+
+        Returns:
+            The answer as it goes over the wire and what books it, to be called once that is sent;
+            None for any other URL, and what KServe answers.
+        """
+        match = self._urls.get(url)
+        if match is None:
+            match = INFER.fullmatch(url.decode("ascii")) if PLAIN_URL.fullmatch(url) else None
+            if match is None:
+                return None
+            if len(self._urls) < _KEPT_URLS:
+                self._urls[url] = match
+        named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+        if named.get("content-type") == EVENT_TYPE:
+            return None
+        started = time.perf_counter()
+        asked = self._models.get(match["v1"] or match["v2"])
+        if len(body) > self._limits.body_bytes:
+            return None
+        reply = self.reply(match, named, body)
+        seconds = time.perf_counter() - started
+
+        def book() -> None:
+            self._book(match, asked, reply, seconds)
+
+        return write_reply(reply, always), book
+
+    def _book(
+        self, match: re.Match[str], asked: Model | None, reply: Reply, seconds: float
+    ) -> None:
+        protocol = "v1" if match["v1"] is not None else "v2"
+        if reply.answered is not None:
             self._accounting.answered(
-                *reply.answered,
-                protocol=protocol,
-                identity=reply.identity,
-                seconds=seconds,
-                size=len(body),
+                *reply.answered, protocol=protocol, identity=reply.identity, seconds=seconds
             )
         else:
             counts = None if reply.refused is None else reply.refused.counts
@@ -174,7 +211,8 @@ class Endpoint:
         document = v1.unwrapped(parse_object(body))
         if flaw is not None:
             raise flaw
-        rows = v1.read(as_object(document), model.contract, self._limits)
+        booleans = may_hold_booleans(body)
+        rows = v1.read(as_object(document), model.contract, self._limits, booleans=booleans)
         prediction = model.predict(rows)
         return Reply(200, v1.write(prediction), answered=(model, rows, prediction))
 
@@ -200,7 +238,8 @@ class Endpoint:
             raise identity
         if not (headers.get("ce-id") or headers.get("x-request-id")):
             identity = request_id(infer.id, identity)
-        rows = v2.read(infer.tensors, model.contract, self._limits)
+        booleans = may_hold_booleans(body)
+        rows = v2.read(infer.tensors, model.contract, self._limits, booleans=booleans)
         prediction = model.predict(rows)
         content, head = v2.write(infer, v2.answers(prediction), model.name, model.version, identity)
         reply = Reply(200, content, answered=(model, rows, prediction), identity=identity)

@@ -1,7 +1,7 @@
 """Events to the monitor: offered after the answer, sent in batches by a thread of their own.
 
-An answer never waits for the monitor. The queue is bounded in events, rows and bytes; what does
-not fit, and what the monitor does not take in time, is dropped and counted.
+An answer never waits for the monitor. The queue is bounded in events and bytes; what does not
+fit, and what the monitor does not take in time, is dropped and counted.
 """
 
 import logging
@@ -10,43 +10,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
-import orjson
-
-from components.bundle import Prediction
 from components.errors import DeployError
-from components.serve.contract import Tensors
+from components.serve.cloud_event import Answered, write_event
 from components.serve.runtime import Model
 
 _LOG = logging.getLogger(__name__)
 CONTENT_TYPE = "application/cloudevents-batch+json"
-EVENT_TYPE = "io.kubeloop.prediction"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One answered request.
-
-    Attributes:
-        identity: the request's id.
-        model: the model that answered.
-        rows: the validated input.
-        prediction: the answer.
-        seconds: what answering took.
-        time: when it was answered, in seconds since the epoch.
-        size: bytes of the request, by which the queue is bounded.
-    """
-
-    identity: str
-    model: Model
-    rows: Tensors
-    prediction: Prediction
-    seconds: float
-    time: float
-    size: int
 
 
 @dataclass(frozen=True)
@@ -55,11 +27,9 @@ class Bounds:
 
     Attributes:
         events: events waiting.
-        rows: rows waiting.
-        bytes: request bytes waiting.
+        bytes: bytes of them.
         batch_events: events of one POST.
-        batch_rows: rows of one POST, unless one event alone has more; building a batch holds the
-            interpreter, so this bounds how long an answer can be kept waiting by it.
+        batch_bytes: bytes of one POST, unless one event alone has more.
         linger_s: how long events gather before they are sent.
         timeout_s: how long a POST may take.
         attempts: how often a batch is sent before it is dropped; the monitor counts an id once.
@@ -67,10 +37,9 @@ class Bounds:
     """
 
     events: int = 10_000
-    rows: int = 50_000
     bytes: int = 64 * 1024 * 1024
     batch_events: int = 500
-    batch_rows: int = 1_000
+    batch_bytes: int = 1024 * 1024
     linger_s: float = 0.2
     timeout_s: float = 2.0
     attempts: int = 3
@@ -102,8 +71,8 @@ class Events:
         self._path = url.path.rstrip("/") + "/events"
         self._dropped = dropped
         self._bounds = bounds or Bounds()
-        self._queue: deque[Answered] = deque()
-        self._rows = self._bytes = 0
+        self._queue: deque[tuple[Model, bytes]] = deque()
+        self._bytes = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._deadline = float("inf")
@@ -114,22 +83,21 @@ class Events:
     def offer(self, answered: Answered) -> bool:
         """Queues an event if there is room; never waits.
 
+        The event is written here, right after its answer, and not by the sender: two threads that
+        both compute hand the interpreter to and fro, for which answers wait 5 ms each time.
+
         Returns:
             Whether it was queued; if not, it has been counted as dropped.
         """
-        rows = len(answered.rows.numbers)
         bounds = self._bounds
-        with self._lock:
-            room = (
-                len(self._queue) < bounds.events
-                and self._rows + rows <= bounds.rows
-                and self._bytes + answered.size <= bounds.bytes
-                and not self._closing.is_set()
-            )
-            if room:
-                self._queue.append(answered)
-                self._rows += rows
-                self._bytes += answered.size
+        room = len(self._queue) < bounds.events and not self._closing.is_set()
+        if room:
+            event = write_event(answered)
+            with self._lock:
+                room = self._bytes + len(event) <= bounds.bytes
+                if room:
+                    self._queue.append((answered.model, event))
+                    self._bytes += len(event)
         if not room:
             self._dropped(answered.model, 1)
         return room
@@ -142,28 +110,29 @@ class Events:
 
     def _run(self) -> None:
         while not self._closing.wait(self._bounds.linger_s):
-            while self._queue and not self._closing.is_set():
-                self._deliver(self._take())
+            # What has come by now, and no more: chasing the tail would send it one by one.
+            left = len(self._queue)
+            while left > 0 and not self._closing.is_set():
+                batch = self._take()
+                left -= len(batch)
+                self._deliver(batch)
         while self._queue:
             self._deliver(self._take())
 
-    def _take(self) -> list[Answered]:
+    def _take(self) -> list[tuple[Model, bytes]]:
         """Takes the next batch from the queue: at least one event."""
-        batch: list[Answered] = []
-        rows = 0
+        batch: list[tuple[Model, bytes]] = []
+        size = 0
         with self._lock:
             while self._queue and len(batch) < self._bounds.batch_events:
-                count = len(self._queue[0].rows.numbers)
-                if batch and rows + count > self._bounds.batch_rows:
+                size += len(self._queue[0][1])
+                if batch and size > self._bounds.batch_bytes:
                     break
-                answered = self._queue.popleft()
-                batch.append(answered)
-                rows += count
-                self._rows -= count
-                self._bytes -= answered.size
+                batch.append(self._queue.popleft())
+                self._bytes -= len(batch[-1][1])
         return batch
 
-    def _deliver(self, batch: list[Answered]) -> None:
+    def _deliver(self, batch: list[tuple[Model, bytes]]) -> None:
         for attempt in range(self._bounds.attempts):
             left = self._deadline - time.monotonic()
             if (
@@ -174,13 +143,13 @@ class Events:
             if taken:
                 return
             self._closing.wait(self._bounds.linger_s * 2**attempt)
-        for answered in batch:
-            self._dropped(answered.model, 1)
+        for model, _ in batch:
+            self._dropped(model, 1)
 
-    def _post(self, batch: list[Answered], timeout: float) -> bool | None:
+    def _post(self, batch: list[tuple[Model, bytes]], timeout: float) -> bool | None:
         """Sends a batch: True taken, False refused for good, None worth another attempt."""
         try:
-            body = orjson.dumps([cloud_event(answered) for answered in batch])
+            body = b"[" + b",".join([event for _, event in batch]) + b"]"
             if self._connection is None:
                 self._connection = self._connect(*self._address, timeout=timeout)
             if self._connection.sock is not None:
@@ -196,42 +165,3 @@ class Events:
         if response.status >= 400:
             _LOG.warning("monitor refused %d events with status %d", len(batch), response.status)
         return None if response.status >= 500 or response.status == 429 else response.status < 400
-
-
-def cloud_event(answered: Answered) -> dict[str, object]:
-    """Builds the CloudEvent of one answered request.
-
-    Args:
-        answered: the request and its answer.
-
-    Returns:
-        The event as JSON values; a missing value is NaN in numbers, which becomes null.
-    """
-    model, rows, prediction = answered.model, answered.rows, answered.prediction
-    features: dict[str, object] = {}
-    for column, feature in enumerate(model.contract.numbers):
-        features[feature.name] = rows.numbers[:, column].tolist()
-    for column, feature in enumerate(model.contract.strings):
-        features[feature.name] = [text or None for text in rows.strings[:, column].tolist()]
-    for column, feature in enumerate(model.contract.dates):
-        features[feature.name] = [text or None for text in rows.dates[:, column].tolist()]
-    data: dict[str, object] = {
-        "model": model.name,
-        "version": model.version,
-        "duration_seconds": answered.seconds,
-        "features": features,
-    }
-    if prediction.labels is not None and prediction.probabilities is not None:
-        data |= {"labels": prediction.labels, "probabilities": prediction.probabilities.tolist()}
-    elif prediction.values is not None:
-        data["predictions"] = prediction.values.tolist()
-    moment = datetime.fromtimestamp(answered.time, UTC)
-    return {
-        "specversion": "1.0",
-        "id": answered.identity,
-        "type": EVENT_TYPE,
-        "source": "/kubeloop/serve",
-        "time": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        "data": data,
-    }

@@ -2,7 +2,6 @@
 
 import os
 import time
-import uuid
 
 from components.serve.refusal import RefusalError, shown
 
@@ -37,9 +36,9 @@ def request_id(*candidates: object) -> str:
 
 def uuid7() -> str:
     """Returns a new UUID of version 7, whose order is that of time (RFC 9562, section 5.7)."""
-    milliseconds = time.time_ns() // 1_000_000
+    # By hand: uuid.UUID takes three times as long to write the same text.
     random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | random
+    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | random
     value = value & ~(0xF << 76) | 7 << 76
-    value = value & ~(0x3 << 62) | 2 << 62
-    return str(uuid.UUID(int=value))
+    text = f"{value & ~(0x3 << 62) | 2 << 62:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -6,6 +6,7 @@ the model server is given to load is loaded once it listens, so that it says 503
 """
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import Callable
@@ -92,14 +93,18 @@ class Server(kserve.ModelServer):  # type: ignore[misc]
         self._grpc = Grpc(_address(doors.grpc), self.dataplane, extension, door)
         app, config = build(self.dataplane, extension, self.http_port, GRACE_S)
         management = Management(repository, limits, models)
-        outer: Application = Endpoint(
+        endpoint = Endpoint(
             Guard(app, limits), models, accounting, management=management, limits=limits
         )
+        outer: Application = endpoint
         if doors.token is not None:
             outer = Gate(outer, doors.token, models, accounting)
         config.app = AccessLog(outer) if doors.log else outer
-        config.http = connections(limits)
+        plain = doors.token is None and not doors.log
+        config.http = connections(limits, endpoint.prompt if plain else None)
         config.ws = "none"
+        config.proxy_headers = False
+        config.server_header = False
         config.limit_concurrency = limits.connections
         self._http = Http(config, self._grpc)
 
@@ -154,6 +159,10 @@ class Server(kserve.ModelServer):  # type: ignore[misc]
             except Exception as exc:
                 self._http.should_exit = True
                 return exc
+        # What is there by now stays: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 50)
         host, port = self._doors.http.getsockname()[:2]
         names = [self._models.get(name) for name in self._models.names()]
         serving = ",".join(f"{model.name}:{model.version}" for model in names if model)

@@ -13,11 +13,12 @@ from components.serve import v1, v2
 from components.serve.accounting import Accounting
 from components.serve.document import as_object, parse_object
 from components.serve.identity import request_id
+from components.serve.infer import Infer
 from components.serve.limits import Limits
 from components.serve.refusal import RefusalError, where
 from components.serve.runtime import Model, Models
 from components.serve.tensor import Tensor
-from components.serve.v2_body import Infer, check_parameters, check_tensor
+from components.serve.v2_body import check_parameters, check_tensor
 from components.serve.wire import JSON_TYPE, check_type
 
 _LOG = logging.getLogger(__name__)
@@ -103,14 +104,13 @@ class Predictor(kserve.Model):  # type: ignore[misc]
         given = (headers.get("ce-id"), headers.get("x-request-id"))
         if protocol == "v1":
             document = _document(body, headers)
-            identity, size = request_id(*given), 0
+            identity = request_id(*given)
             rows = v1.read(document, model.contract, self._limits)
         else:
             identity = request_id(*given, body.id)
             tensors = [_tensor(*numbered) for numbered in enumerate(body.inputs)]
             if not body.from_grpc:
                 check_parameters(body.parameters)
-            size = sum(map(_size, tensors))
             rows = v2.read(tensors, model.contract, self._limits)
         prediction = model.predict(rows)
         answer: Any = {"predictions": v1.answers(prediction)}
@@ -118,13 +118,7 @@ class Predictor(kserve.Model):  # type: ignore[misc]
             answer = _response(model, body, prediction, identity)
         seconds = time.perf_counter() - started
         self._accounting.answered(
-            model,
-            rows,
-            prediction,
-            protocol=protocol,
-            identity=identity,
-            seconds=seconds,
-            size=size,
+            model, rows, prediction, protocol=protocol, identity=identity, seconds=seconds
         )
         return answer, {"ce-id": identity}
 
@@ -163,12 +157,6 @@ def _tensor(index: int, entry: Any) -> Tensor:
     tensor = Tensor(entry.name, entry.datatype, tuple(entry.shape), values, raw)
     tensor.check_text()
     return tensor
-
-
-def _size(tensor: Tensor) -> int:
-    if tensor.raw is not None:
-        return len(tensor.raw)
-    return sum(len(v) if isinstance(v, bytes | str) else 8 for v in tensor.values or ())
 
 
 def _response(model: Model, request: Any, prediction: Prediction, identity: str) -> Any:

@@ -179,6 +179,8 @@ def _set_up_logging() -> None:
     kserve_log.addHandler(logging.NullHandler())
     kserve_log.setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="fastapi")
+    # Numbers too large for a float32 are found by it, and refused in our words.
+    warnings.filterwarnings("ignore", "overflow encountered in dot")
     # Its warnings are about what clients send, so that any client could fill the log.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     access = logging.getLogger("uvicorn.access")

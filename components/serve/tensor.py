@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,12 @@ INTEGERS = {f"INT{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)}
 INTEGERS |= {f"UINT{bits}": f"<u{bits // 8}" for bits in (8, 16, 32, 64)}
 FLOATS = {"FP16": "<f2", "FP32": "<f4", "FP64": "<f8"}
 NUMBERS = INTEGERS | FLOATS
+_LENGTH = struct.Struct("<I").unpack_from
+_DTYPES = {name: np.dtype(form) for name, form in NUMBERS.items()}
 BYTES = "BYTES"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tensor:
     """An input tensor as a client sent it.
 
@@ -59,6 +62,20 @@ class Tensor:
             msg = f"input {clipped(self.name)}: {self.datatype} holds whole numbers only"
             raise RefusalError(msg)
         return values
+
+    def quick(self) -> Sequence[Any] | NDArray[Any] | None:
+        """Returns the elements flat where they lie as they should; None where not, or perhaps not.
+
+        Elements of numbers as an array where they are bytes, and texts then as bytes.
+        """
+        count = self.shape[0] if self.shape[1:] in ((), (1,)) else math.prod(self.shape)
+        if self.raw is None:
+            # Nested rows are found where the elements are read.
+            return self.values if self.values is not None and len(self.values) == count else None
+        if self.datatype == BYTES:
+            return _texts(self.raw, count)
+        dtype = _DTYPES[self.datatype]
+        return np.frombuffer(self.raw, dtype) if len(self.raw) == count * dtype.itemsize else None
 
     def check_text(self) -> None:
         """Refuses text that is no Unicode, which Python's JSON parser lets through.
@@ -98,12 +115,14 @@ class Tensor:
 
 def _texts(raw: bytes, count: int) -> list[object] | None:
     """Splits length-prefixed elements; None unless they are exactly `count` and fill `raw`."""
+    if count == 1 and len(raw) >= 4:
+        return [raw[4:]] if _LENGTH(raw)[0] == len(raw) - 4 else None
     found: list[object] = []
-    at = 0
-    while at + 4 <= len(raw) and len(found) < count:
-        (length,) = struct.unpack_from("<I", raw, at)
-        at += 4 + length
-        found.append(raw[at - length : at])
+    at, end = 0, len(raw)
+    while at + 4 <= end and len(found) < count:
+        begin = at + 4
+        at = begin + _LENGTH(raw, at)[0]
+        found.append(raw[begin:at])
     return found if at == len(raw) and len(found) == count else None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from components.errors import DeployError
 from components.serve.accounting import Accounting
-from components.serve.endpoint import INFER
+from components.serve.routes import INFER
 from components.serve.runtime import Models
 from components.serve.wire import (
     Application,

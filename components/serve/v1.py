@@ -4,6 +4,7 @@ A row is a list in the signature's order (numbers first) or an object by column 
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 from components.bundle import Prediction
 from components.serve.contract import Contract, Tensors
 from components.serve.limits import Limits
+from components.serve.quick import Form
 from components.serve.refusal import Problems, RefusalError, shown
 
 # By these members KServe knows a CloudEvent, whose data is the request.
@@ -24,13 +26,16 @@ def unwrapped(document: dict[str, Any]) -> Any:
     return document
 
 
-def read(document: dict[str, Any], contract: Contract, limits: Limits) -> Tensors:
+def read(
+    document: dict[str, Any], contract: Contract, limits: Limits, *, booleans: bool = True
+) -> Tensors:
     """Reads the rows of a V1 request.
 
     Args:
         document: the parsed body; keys other than `instances` are left alone, as KServe does.
         contract: the model's signature.
         limits: bounds the number of rows.
+        booleans: whether a truth value may be anywhere in the document.
 
     Returns:
         The model's input tensors.
@@ -51,6 +56,13 @@ def read(document: dict[str, Any], contract: Contract, limits: Limits) -> Tensor
     limits.check_rows(len(rows))
     ordered = _ordered(rows, contract)
     cut = len(contract.numbers)
+    whole = cut == len(contract.names)
+    parts = ordered if whole else [row[:cut] for row in ordered]
+    texts = () if whole else list(zip(*ordered, strict=True))[cut:]
+    numbers = parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
+    found = contract.quick(numbers, texts, Form(len(rows), False, booleans))
+    if found is not None:
+        return found
     return contract.read([row[:cut] for row in ordered], [row[cut:] for row in ordered])
 
 
@@ -69,8 +81,10 @@ def answers(prediction: Prediction) -> Sequence[object]:
 
 def _ordered(rows: list[Any], contract: Contract) -> list[Sequence[object]]:
     """Brings every row into the signature's order, or refuses them all at once."""
-    problems = Problems()
     width = len(contract.names)
+    if all(type(row) is list and len(row) == width for row in rows):
+        return rows
+    problems = Problems()
     ordered: list[Sequence[object]] = []
     for index, row in enumerate(rows):
         if isinstance(row, list):

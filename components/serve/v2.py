@@ -13,18 +13,20 @@ import orjson
 from numpy.typing import NDArray
 
 from components.bundle import Manifest, Prediction
+from components.serve.at_once import read_at_once
 from components.serve.contract import Contract, Rows, Tensors
+from components.serve.infer import Infer
 from components.serve.limits import Limits
 from components.serve.refusal import Problems, RefusalError, clipped
 from components.serve.tensor import BYTES, NUMBERS, Tensor, encoded
-from components.serve.v2_body import Infer
 from components.signature import Feature, Label
 
 # The same output may be asked for twice, as KServe allows, but not so often that answers explode.
 MAX_OUTPUTS = 16
+_DTYPES: dict[str, type] = {BYTES: object, "BOOL": bool, "INT64": np.int64}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """An output tensor."""
 
@@ -33,13 +35,16 @@ class Answer:
     array: NDArray[Any]
 
 
-def read(tensors: Sequence[Tensor], contract: Contract, limits: Limits) -> Tensors:
+def read(
+    tensors: Sequence[Tensor], contract: Contract, limits: Limits, *, booleans: bool = True
+) -> Tensors:
     """Reads the rows of a V2 request.
 
     Args:
         tensors: a tensor for each column, or matrices.
         contract: the model's signature.
         limits: bounds the number of rows.
+        booleans: whether a truth value may be anywhere among the values.
 
     Returns:
         The model's input tensors.
@@ -48,6 +53,8 @@ def read(tensors: Sequence[Tensor], contract: Contract, limits: Limits) -> Tenso
         RefusalError: tensors are missing, unknown, of the wrong datatype or shape, or values
             break the signature.
     """
+    if (found := read_at_once(tensors, contract, limits, booleans=booleans)) is not None:
+        return found
     problems = Problems()
     columns: dict[str, Sequence[object]] = {}
     counts: dict[str, int] = {}
@@ -100,8 +107,7 @@ def answers(prediction: Prediction) -> list[Answer]:
     if prediction.labels is None or prediction.probabilities is None:
         return [Answer("prediction", "FP64", np.asarray(prediction.values, dtype=np.float64))]
     datatype = _label_datatype(prediction.labels[0])
-    dtype: type = {BYTES: object, "BOOL": bool}.get(datatype, np.int64)
-    labels: NDArray[Any] = np.array(prediction.labels, dtype=dtype)
+    labels: NDArray[Any] = np.array(prediction.labels, dtype=_DTYPES[datatype])
     return [
         Answer("label", datatype, labels),
         Answer("probabilities", "FP32", prediction.probabilities.astype(np.float32)),
@@ -145,6 +151,11 @@ def write(
     Raises:
         RefusalError: an output is asked for that the model does not have.
     """
+    document: dict[str, object] = {
+        "model_name": model,
+        "model_version": str(version),
+        "id": identity,
+    }
     described: list[dict[str, object]] = []
     tails: list[bytes] = []
     for output, binary in choose(infer, outputs):
@@ -157,8 +168,8 @@ def write(
         else:
             entry["data"] = array.ravel().tolist()
         described.append(entry)
-    document = {"model_name": model, "model_version": str(version), "id": identity}
-    head = orjson.dumps(document | {"outputs": described})
+    document["outputs"] = described
+    head = orjson.dumps(document)
     return (head + b"".join(tails), len(head)) if tails else (head, None)
 
 

@@ -5,36 +5,18 @@ In the extension, elements follow the JSON as bytes, each input's piece as long 
 `v2` knows the model.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from components.serve.document import parse_loosely, parse_object
+from components.serve.infer import Infer, loose_flaw, parameter, strict_flaw
 from components.serve.refusal import MAX_SHOWN, Problems, RefusalError, shown
 from components.serve.tensor import Tensor
+from components.serve.usual import usual_binary, usual_json
 
 # KServe's model of a JSON request takes 2.0 and "2" for a size too.
 _SIZES = TypeAdapter(list[int])
-_SCALARS = (str, int, float, bool)
-
-
-@dataclass(frozen=True, slots=True)
-class Infer:
-    """A parsed V2 request.
-
-    Attributes:
-        id: the body's id; over JSON text or None, else not yet validated.
-        tensors: the inputs.
-        wanted: the outputs asked for, each with whether it is to be binary; empty for all.
-        binary: whether all outputs are to be binary where none is asked for.
-    """
-
-    id: object
-    tensors: list[Tensor]
-    wanted: list[tuple[str, bool]] = field(default_factory=list)
-    binary: bool = False
 
 
 def parse_json(body: bytes) -> Infer:
@@ -50,10 +32,12 @@ def parse_json(body: bytes) -> Infer:
         RefusalError: the document does not have the protocol's form; all such places are named.
     """
     document, loose = parse_loosely(body)
+    if not loose and (found := usual_json(document)) is not None:
+        return found
     problems = Problems()
     tensors = []
     for index, entry in enumerate(_inputs(document)):
-        flaw = _flaw(entry) or _shape_flaw(entry) or _strict_flaw(entry)
+        flaw = _flaw(entry) or _shape_flaw(entry) or strict_flaw(entry)
         if flaw is None and not isinstance(entry.get("data"), list):
             flaw = f'"data" must be a list, got {shown(entry.get("data"))}'
         if flaw is not None:
@@ -70,11 +54,11 @@ def parse_json(body: bytes) -> Infer:
     identity = document.get("id")
     if identity is not None and not isinstance(identity, str):
         problems.add(f"the request id must be text, got {shown(identity)}")
-    if (flaw := _strict_flaw(document)) is not None:
+    if (flaw := strict_flaw(document)) is not None:
         problems.add(flaw)
     wanted = _wanted(document.get("outputs"), problems, strict=True)
     problems.refuse()
-    return Infer(identity, tensors, wanted, bool(_parameter(document, "binary_data_output")))
+    return Infer(identity, tensors, wanted, bool(parameter(document, "binary_data_output")))
 
 
 def parse_binary(body: bytes, header_length: str, model: str) -> Infer:
@@ -97,6 +81,8 @@ def parse_binary(body: bytes, header_length: str, model: str) -> Infer:
         msg = f"Inference-Header-Content-Length must be 0 to {len(body)}, the bytes of the JSON"
         raise RefusalError(msg) from exc
     document = parse_object(body[:length])
+    if (found := usual_binary(document, body, length)) is not None:
+        return found
     tail = memoryview(body)[length if length >= 0 else len(body) :]
     problems = Problems()
     tensors, at = [], 0
@@ -123,11 +109,11 @@ def parse_binary(body: bytes, header_length: str, model: str) -> Infer:
         tensors.append(
             Tensor(entry["name"], entry["datatype"].upper(), tuple(entry["shape"]), values, raw)
         )
-    if (flaw := _loose_flaw(document)) is not None:
+    if (flaw := loose_flaw(document)) is not None:
         problems.add(flaw)
     wanted = _wanted(document.get("outputs"), problems, strict=False)
     problems.refuse()
-    binary = bool(_parameter(document, "binary_data_output"))
+    binary = bool(parameter(document, "binary_data_output"))
     return Infer(document.get("id"), tensors, wanted, binary)
 
 
@@ -153,7 +139,7 @@ def check_tensor(index: int, tensor: Any) -> None:
 
 def check_parameters(parameters: object) -> None:
     """Refuses a request's parameters that are no object, which KServe's own class takes."""
-    if (flaw := _loose_flaw({"parameters": parameters})) is not None:
+    if (flaw := loose_flaw({"parameters": parameters})) is not None:
         raise RefusalError(flaw)
 
 
@@ -196,26 +182,6 @@ def _shape(entry: dict[str, Any]) -> tuple[int, ...]:
     return tuple(_SIZES.validate_python(shape))
 
 
-def _strict_flaw(entry: dict[str, Any]) -> str | None:
-    """Says what is wrong with the parameters of a JSON request: plain values by name."""
-    parameters = entry.get("parameters")
-    if parameters is None:
-        return None
-    if not isinstance(parameters, dict):
-        return f'"parameters" must be an object, got {shown(parameters)}'
-    for value in parameters.values():
-        if not isinstance(value, _SCALARS):
-            return f'"parameters" must hold text, numbers or booleans, got {shown(value)}'
-    return None
-
-
-def _loose_flaw(entry: dict[str, Any]) -> str | None:
-    parameters = entry.get("parameters")
-    if parameters and not isinstance(parameters, Mapping):
-        return f'"parameters" must be an object, got {shown(parameters)}'
-    return None
-
-
 def _size(entry: dict[str, Any], model: str) -> object:
     """Returns the bytes of a binary tensor, as it was stated."""
     parameters = entry.get("parameters")
@@ -230,11 +196,6 @@ def _size(entry: dict[str, Any], model: str) -> object:
     return size
 
 
-def _parameter(entry: dict[str, Any], name: str) -> object:
-    parameters = entry.get("parameters")
-    return parameters.get(name) if isinstance(parameters, dict) else None
-
-
 def _wanted(outputs: Any, problems: Problems, *, strict: bool) -> list[tuple[str, bool]]:
     if outputs is None:
         return []
@@ -243,8 +204,8 @@ def _wanted(outputs: Any, problems: Problems, *, strict: bool) -> list[tuple[str
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             problems.add(f'"outputs" must list objects with a name, got {shown(entry)}')
             continue
-        flaw = _strict_flaw(entry) if strict else _loose_flaw(entry)
+        flaw = strict_flaw(entry) if strict else loose_flaw(entry)
         if flaw is not None:
             problems.add(f'"outputs": {flaw}')
-        wanted.append((entry["name"], bool(_parameter(entry, "binary_data"))))
+        wanted.append((entry["name"], bool(parameter(entry, "binary_data"))))
     return wanted

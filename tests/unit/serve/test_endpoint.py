@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from components.serve.accounting import Accounting
-from components.serve.endpoint import INFER, Endpoint
+from components.serve.endpoint import Endpoint
 from components.serve.metrics import Metrics
+from components.serve.routes import INFER
 from components.serve.runtime import Models, open_model
 from components.serve.wire import Message, Receive, Reply, Send
 from tests.bundles import Fitted
 
 V1, V2 = "/v1/models/churn:predict", "/v2/models/churn/infer"
+JSON = "application/json"
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -75,10 +77,28 @@ def test_reply_to_any_v1_rows_answers_or_refuses(endpoint: Endpoint, rows: list[
 
 @anything
 @given(document=st.dictionaries(st.sampled_from(["instances", "inputs", "id"]), VALUES))
-def test_reply_to_any_document_refuses(endpoint: Endpoint, document: dict[str, Any]) -> None:
+def test_reply_to_any_document_answers_or_refuses(
+    endpoint: Endpoint, document: dict[str, Any]
+) -> None:
     body = orjson.dumps(document)
-    assert ask(endpoint, V1, body).status == 400
-    assert ask(endpoint, V2, body).status == 400
+    # By chance it may hold a row of the model's.
+    ask(endpoint, V1, body)
+    assert ask(endpoint, V2, body, content_type=JSON).status == 400
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_reply_to_a_truth_value_among_numbers_refuses_in_every_encoding(
+    endpoint: Endpoint, encoding: str, value: str
+) -> None:
+    texts = '"datatype": "BYTES", "shape": [1], "data": ["Bern"]'
+    numbers = f'"datatype": "FP32", "shape": [1], "data": [{value}]'
+    columns = {"age": numbers, "income": numbers, "city": texts, "plan": texts}
+    inputs = ", ".join(f'{{"name": "{name}", {said}}}' for name, said in columns.items())
+    right = f'{{"inputs": [{inputs}]}}'.replace(value, "1").encode(encoding)
+    assert ask(endpoint, V2, right, content_type=JSON).status == 200
+    wrong = ask(endpoint, V2, f'{{"inputs": [{inputs}]}}'.encode(encoding), content_type=JSON)
+    assert f"row 0, field 'age': expected a number, got the boolean {value}" in wrong.body.decode()
 
 
 @anything
@@ -87,7 +107,7 @@ def test_reply_to_any_v2_tensors_answers_or_refuses(
     endpoint: Endpoint, tensors: list[Any], tail: bytes, identity: object
 ) -> None:
     head = orjson.dumps({"inputs": tensors, "id": identity})
-    ask(endpoint, V2, head)
+    ask(endpoint, V2, head, content_type=JSON)
     ask(endpoint, V2, head + tail, inference_header_content_length=str(len(head)))
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from components.errors import DeployError
 from components.serve import v1
-from components.serve.events import Answered, Bounds, Events, cloud_event
+from components.serve.cloud_event import Answered, write_event
+from components.serve.events import Bounds, Events
 from components.serve.limits import Limits
 from components.serve.runtime import Model, open_model
 from tests.bundles import Fitted
@@ -33,14 +34,14 @@ def collector() -> Iterator[Collector]:
     collector.close()
 
 
-def answered(model: Model, identity: str = "a", rows: int = 2, size: int = 100) -> Answered:
+def answered(model: Model, identity: str = "a", rows: int = 2) -> Answered:
     values = [[30.5, None, "Bern", "basic"], [61, 2.0, None, "gold"]] * rows
     read = v1.read({"instances": values[:rows]}, model.contract, Limits())
-    return Answered(identity, model, read, model.predict(read), 0.0012, 1795176000.5, size)
+    return Answered(identity, model, read, model.predict(read), 0.0012, 1795176000.5)
 
 
-def test_cloud_event_of_a_classifier_holds_features_labels_and_probabilities(model: Model) -> None:
-    event = json.loads(json.dumps(cloud_event(answered(model, "req-1"))))
+def test_write_event_of_a_classifier_holds_features_labels_and_probabilities(model: Model) -> None:
+    event = json.loads(write_event(answered(model, "req-1")))
     probabilities = event["data"].pop("probabilities")
     income = event["data"]["features"].pop("income")
     assert event == {
@@ -62,8 +63,8 @@ def test_cloud_event_of_a_classifier_holds_features_labels_and_probabilities(mod
     assert [len(row) for row in probabilities] == [2, 2]
 
 
-def test_cloud_event_of_a_regression_holds_predictions(regression: Fitted) -> None:
-    data: Any = cloud_event(answered(open_model(regression.folder, 1)))["data"]
+def test_write_event_of_a_regression_holds_predictions(regression: Fitted) -> None:
+    data: Any = json.loads(write_event(answered(open_model(regression.folder, 1))))["data"]
     assert len(data["predictions"]) == 2
     assert "labels" not in data
 
@@ -88,8 +89,8 @@ def test_offered_events_arrive_in_batches_with_null_for_missing(
     "bounds",
     [
         Bounds(events=3, linger_s=60, flush_s=0),
-        Bounds(rows=6, linger_s=60, flush_s=0),
-        Bounds(bytes=300, linger_s=60, flush_s=0),
+        # Three events of some 400 bytes, and no four.
+        Bounds(bytes=1500, linger_s=60, flush_s=0),
     ],
 )
 def test_offer_to_a_full_queue_drops_and_counts_at_once(model: Model, bounds: Bounds) -> None:
@@ -151,8 +152,9 @@ def test_a_refusing_monitor_is_not_asked_again(model: Model, collector: Collecto
     assert lost.count == 1
 
 
-def test_a_batch_is_bounded_in_rows(model: Model, collector: Collector) -> None:
-    events = Events(collector.url, Lost(), Bounds(linger_s=0.2, batch_rows=4))
+def test_a_batch_is_bounded_in_bytes(model: Model, collector: Collector) -> None:
+    size = len(write_event(answered(model, "0")))
+    events = Events(collector.url, Lost(), Bounds(linger_s=0.2, batch_bytes=2 * size))
     for number in range(4):
         events.offer(answered(model, str(number)))
     events.close()

@@ -10,10 +10,11 @@ import pytest
 from components.bundle import answer
 from components.serve import v2
 from components.serve.contract import Tensors
+from components.serve.infer import Infer
 from components.serve.limits import Limits
 from components.serve.refusal import RefusalError
 from components.serve.runtime import Model
-from components.serve.v2_body import Infer, parse_binary, parse_json
+from components.serve.v2_body import parse_binary, parse_json
 from tests.bundles import GOLDEN, Fitted
 
 

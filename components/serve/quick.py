@@ -1,0 +1,86 @@
+"""The quick reading of values in which nothing is wrong, missing or unseen, as most are.
+
+Whatever it does not take for granted it leaves to the strict reading of `contract`, which says what
+is wrong; where both read, they give the same tensors.
+"""
+
+import struct
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.serve.values import FLOAT32_MAX
+from components.signature import Feature, Numbers
+from components.truth import TRUTH
+
+_PLAIN = frozenset((float, int))
+# Where the sum of squares is no greater, no value overflows float32, and none is NaN.
+_LARGEST_SQUARE = FLOAT32_MAX**2
+
+
+class Form(NamedTuple):
+    """How values lie that are to be read at once.
+
+    Attributes:
+        rows: n.
+        by_column: whether numbers come column by column; else row by row.
+        booleans: whether a truth value may be among the numbers, which no later step would tell.
+    """
+
+    rows: int
+    by_column: bool
+    booleans: bool
+
+
+def may_hold_booleans(body: bytes) -> bool:
+    """Returns whether JSON may hold a truth value: it has one spelling, but in other encodings."""
+    return b"true" in body or b"false" in body or b"\0" in body
+
+
+def plain_numbers(values: Sequence[object] | NDArray[Any], form: Form) -> Numbers | None:
+    """Reads numbers of which none is missing or out of range.
+
+    Args:
+        values: of all float32 inputs one after another, or an array of them.
+        form: how they lie.
+
+    Returns:
+        float32 (n, inputs); None where a value is anything else.
+    """
+    if isinstance(values, np.ndarray):
+        wide = values.astype(np.float64)
+    elif form.booleans and not _PLAIN.issuperset(map(type, values)):
+        return None
+    else:
+        try:
+            # A third of what numpy takes to read a list; text and null are errors here.
+            wide = np.frombuffer(struct.pack(f"{len(values)}d", *values))
+        except (struct.error, OverflowError):
+            return None
+    if not wide.dot(wide) <= _LARGEST_SQUARE:
+        return None
+    narrow = wide.astype(np.float32)
+    if form.by_column:
+        return np.ascontiguousarray(narrow.reshape(-1, form.rows).T)
+    return narrow.reshape(form.rows, -1)
+
+
+def text_table(feature: Feature, missing: Collection[str]) -> dict[object, str]:
+    """Maps what a text input may be, as text, as bytes or null, to what the model is given.
+
+    Args:
+        feature: the input.
+        missing: its texts for a missing value.
+    """
+    known = feature.categories or ()
+    texts = {text: text for text in known if text == text.strip() and text not in missing}
+    if feature.boolean:
+        texts = dict(TRUTH)
+    if feature.nullable:
+        texts |= dict.fromkeys(missing, "")
+    table: dict[object, str] = {}
+    for text, value in texts.items():
+        table[text] = table[text.encode()] = value
+    return table | {None: ""} if feature.nullable else table

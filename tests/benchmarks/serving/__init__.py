@@ -1,0 +1,1 @@
+"""The serving benchmark's parts: models, requests, servers, load and tables."""
