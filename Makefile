@@ -7,7 +7,7 @@ LOCKS := docker/locks
 STAMP := $(VENV)/.installed
 TESTS ?= tests
 
-.PHONY: help run test setup lint lock golden bench bench-data bench-serve clean
+.PHONY: help run test setup lint lock golden bench bench-data bench-serve bench-soak clean
 
 help: ## Show the commands.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -52,11 +52,14 @@ golden: setup ## Write the golden IR again, after a change that is meant.
 bench: setup ## Print the benchmarks' tables.
 	for bench in loop scores; do $(BIN)/python tests/benchmarks/bench_$$bench.py || exit 1; done
 
-bench-data: setup ## Print seconds and memory of 1, 4 and 10 million rows (20 minutes, 5 GiB of disk).
+bench-data: setup ## Print seconds and memory of 1, 4 and 10 million rows (20 minutes, 7 GiB of disk).
 	$(BIN)/python tests/benchmarks/bench_data.py
 
 bench-serve: setup ## Time our model server beside others (15 minutes; needs wrk).
 	$(BIN)/python tests/benchmarks/bench_serve.py
+
+bench-soak: setup ## Send 200,000 requests and watch the server's memory (3 minutes; needs wrk).
+	$(BIN)/python tests/benchmarks/bench_soak.py
 
 clean: ## Remove .venv and caches; the state folder stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

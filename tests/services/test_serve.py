@@ -1,8 +1,11 @@
 """The model server, as clients meet it: both protocols, both transports, all three tasks."""
 
 import asyncio
+import email.utils
+import http.client
 import socket
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +71,33 @@ def test_v1_of_each_task_answers_labels_or_numbers(server: ServerProcess, bundle
     assert server.predict("wine", list(GOLDEN)).json() == {"predictions": [0, 2, 1, 0]}
     values = server.predict("fares", ROWS).json()["predictions"]
     assert np.allclose(values, bundles["fares"].scores(GOLDEN), rtol=1e-5)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_an_answer_is_whole_http_in_one_piece_or_several(
+    server: ServerProcess, pieces: int
+) -> None:
+    """A request in one piece is answered at once, another by way of ASGI: to clients alike."""
+    body = orjson.dumps({"instances": ROWS})
+    head = (
+        b"POST /v1/models/churn:predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    )
+    request = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    client = http.client.HTTPConnection("127.0.0.1", server.client.base_url.port)
+    client.connect()
+    size = -(-len(request) // pieces)
+    for begin in range(0, len(request), size):
+        client.sock.sendall(request[begin : begin + size])
+        time.sleep(0.05)
+    answer = http.client.HTTPResponse(client.sock)
+    answer.begin()
+    sent = email.utils.parsedate_to_datetime(answer.headers["Date"])
+    assert abs(time.time() - sent.timestamp()) < 60
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Ce-Id"]
+    assert orjson.loads(answer.read()) == {"predictions": ["No", "Yes", "Yes", "No"]}
+    client.close()
 
 
 def test_v2_of_columns_answers_as_the_fitted_pipeline(

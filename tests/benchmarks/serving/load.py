@@ -77,7 +77,7 @@ def under_load(
     dropped = server.dropped()
     server.process.settle()
     before = server.process.cpu()
-    client = _wrk if case.http else _grpc
+    client = wrk if case.http else _grpc
     found = client(server, frames, seconds)
     server.process.settle()
     spent = server.process.cpu() - before
@@ -103,7 +103,17 @@ def in_a_loop(
     return Measured(0, found["cpu"], found["p50"], found["p99"])
 
 
-def _wrk(server: Running, frames: Path, seconds: float) -> dict[str, float]:
+def wrk(server: Running, frames: Path, seconds: float) -> dict[str, float]:
+    """Sends a file of HTTP requests round and round.
+
+    Args:
+        server: which is asked.
+        frames: from `write_frames`, each a whole request.
+        seconds: how long.
+
+    Returns:
+        `requests` answered, `failed` with a status of 400 or more or not at all, `p50`, `p99`.
+    """
     address = f"http://127.0.0.1:{server.http}"
     command = ["wrk", "-t", "1", "-c", CONNECTIONS, "-d", f"{seconds:.0f}s", "--timeout", "20s"]
     return _run([str(word) for word in [*command, "-s", _SCRIPT, address, "--", frames]])
