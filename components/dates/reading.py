@@ -195,8 +195,8 @@ def parse_cells(cells: NDArray[np.uint8], form: Format) -> Moments:
             fits &= digit <= 9
             number *= 10
             number += digit
-        fields[letter] = number
-    hour, minute, second = (fields.get(letter, zero) for letter in "HMS")
+        fields[letter] = number * 10 ** (6 - width) if letter == "f" else number
+    hour, minute, second, fraction = (fields.get(letter, zero) for letter in "HMSf")
     fits &= (fields["Y"] >= 1) & (fields["m"] >= 1) & (fields["m"] <= 12)
     fits &= (hour < 24) & (minute < 60) & (second < 60)
     months = ((fields["Y"] - 1970) * 12 + fields["m"] - 1).astype("datetime64[M]")
@@ -204,9 +204,7 @@ def parse_cells(cells: NDArray[np.uint8], form: Format) -> Moments:
     # The 31st of April lies in May.
     fits &= (fields["d"] >= 1) & (days.astype("datetime64[M]") == months)
     counts = days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60 + second
-    counts *= 1_000_000
-    for _, _, width in (number for number in form.digits if number[0] == "f"):
-        counts += fields["f"] * 10 ** (6 - width)
+    counts = counts * 1_000_000 + fraction
     if form.zone is not None:
         minutes, read = _offsets(cells[:, form.zone[0] :], form.zone[1])
         counts -= minutes * 60_000_000

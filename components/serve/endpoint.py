@@ -34,6 +34,7 @@ from components.serve.wire import (
     check_type,
     error_reply,
     holds_json,
+    json_length,
     read_body,
     read_headers,
     send_reply,
@@ -229,7 +230,7 @@ class Endpoint:
             model = self._models.find(name)
         else:
             model = self._models.find(name)
-            infer = parse_binary(body, _json_length(headers), name)
+            infer = parse_binary(body, json_length(headers), name)
         if version is not None and version != str(model.version):
             msg = f"model {model.name!r} has version {model.version} in service, "
             msg += f"not {clipped(version)}"
@@ -246,14 +247,3 @@ class Endpoint:
         if head is not None:
             reply.headers.append((JSON_LENGTH.encode(), str(head).encode()))
         return reply
-
-
-def _json_length(headers: dict[str, str]) -> str:
-    """Returns how long the JSON before binary tensors is, as the client states it."""
-    length = headers.get(JSON_LENGTH)
-    if length is None:
-        # Up to the semicolon these are KServe's words.
-        msg = f"received byte inputs, but the'{JSON_LENGTH}' header is missing.; "
-        msg += f"send JSON with the content type {JSON_TYPE}"
-        raise RefusalError(msg)
-    return length

@@ -126,6 +126,21 @@ def error_reply(status: int, message: str) -> Reply:
     return Reply(status, orjson.dumps({"error": message}))
 
 
+def json_length(headers: dict[str, str]) -> str:
+    """Returns how long the JSON before binary tensors is, as the client states it.
+
+    Raises:
+        RefusalError: it does not.
+    """
+    length = headers.get(JSON_LENGTH)
+    if length is None:
+        # Up to the semicolon these are KServe's words.
+        msg = f"received byte inputs, but the'{JSON_LENGTH}' header is missing.; "
+        msg += f"send JSON with the content type {JSON_TYPE}"
+        raise RefusalError(msg)
+    return length
+
+
 async def send_reply(send: Send, reply: Reply) -> None:
     """Sends an answer."""
     kind = b"application/json"

@@ -100,6 +100,15 @@ def test_an_answer_is_whole_http_in_one_piece_or_several(
     client.close()
 
 
+def test_a_client_that_asks_for_it_is_disconnected_after_its_answer(server: ServerProcess) -> None:
+    body = orjson.dumps({"instances": ROWS})
+    head = b"POST /v1/models/churn:predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", server.client.base_url.port), timeout=3) as client:
+        client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    assert received.endswith(b'{"predictions":["No","Yes","Yes","No"]}')
+
+
 def test_v2_of_columns_answers_as_the_fitted_pipeline(
     server: ServerProcess, bundles: Bundles
 ) -> None:

@@ -110,3 +110,17 @@ def test_v2_of_bytes_that_are_not_finite_is_refused(datatype: str) -> None:
     tensors = [Tensor(name, datatype, (1, 1), None, raw) for name in "ab"]
     with pytest.raises(RefusalError, match="field 'a': expected a number"):
         v2.read(tensors, contract, Limits())
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_v2_of_columns_with_other_numbers_of_rows_is_refused(raw: bool) -> None:
+    inputs = tuple(Feature(name=name, dtype="float32") for name in "ab")
+    contract = Contract(Signature(inputs=inputs, outputs=OUTPUTS))
+
+    def tensor(name: str, rows: int) -> Tensor:
+        if raw:
+            return Tensor(name, "FP32", (rows,), None, bytes(4 * rows))
+        return Tensor(name, "FP32", (rows,), [1.0] * rows)
+
+    with pytest.raises(RefusalError, match="inputs differ in their number of rows: 'a' 1, 'b' 3"):
+        v2.read([tensor("a", 1), tensor("b", 3)], contract, Limits())

@@ -394,6 +394,23 @@ def test_validate_rows_without_target_are_left_out_where_asked(tmp_path: Path) -
     found.raise_refused()
     assert codes(found) == [("target_missing", "y", 3)]
     assert len(rows(tmp_path, "y")) == N - 3
+    statistics = json.loads(found.statistics_json)
+    assert statistics["rows"] == N - 3
+    assert statistics["rejected"] == 3
+    assert sum(statistics["columns"][1]["bins"]["counts"]) == N - 3
+
+
+@pytest.mark.parametrize(
+    "values", [[f"no number {i}" for i in range(N)], [[float(i)] for i in range(N)]]
+)
+def test_validate_rows_that_differ_in_what_does_not_read_are_no_repeats(
+    tmp_path: Path, values: list[Any]
+) -> None:
+    columns = {"a": {"type": "number"}} if isinstance(values[0], str) else {}
+    checks = {"severity": {"not_a_number": "warn"}, "max_duplicates": 0}
+    data = {"x": [1.0] * N, "y": ["n", "p"] * (N // 2), "a": values}
+    found = checked(tmp_path, data, columns=columns, checks=checks)
+    assert "duplicate_rows" not in [code for code, _, _ in codes(found)]
 
 
 def test_validate_repeated_rows_and_ids_are_counted_exactly(tmp_path: Path) -> None:
