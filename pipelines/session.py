@@ -52,7 +52,7 @@ def run_once(
             print(json.dumps(result.document(), indent=1, ensure_ascii=False), flush=True)
         print_summary(console, run, result, kept=keep)
         if keep and result.champion and result.champion.served:
-            _wait(console, run)
+            wait_for_ctrl_c(console, run.services.serving, run.services.monitor)
 
     try:
         result = run_spec(spec, state, progress, ports=ports, isolated=isolated, finish=finish)
@@ -61,12 +61,17 @@ def run_once(
         display.stop()
 
 
-def _wait(console: Console, run: Run) -> None:
-    """Waits for Ctrl-C, which here is the ordinary end."""
-    console.print(
-        f"serving at {run.services.serving}, monitor at {run.services.monitor}; Ctrl-C stops both"
-    )
+def wait_for_ctrl_c(console: Console, serving: str, monitor: str) -> None:
+    """Says where both services are and waits for Ctrl-C, which here is the ordinary end.
+
+    Args:
+        console: where to say so.
+        serving: the model server's URL.
+        monitor: the monitor's.
+    """
     try:
+        # Within, for who reads the line may press before it is wholly printed.
+        console.print(f"serving at {serving}, monitor at {monitor}; Ctrl-C stops both")
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
