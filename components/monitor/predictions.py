@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.monitor.events import Event
+from components.monitor.packed import unpack
 from components.monitor.refusal import Review
 from components.monitor.versions import Version, Versions, is_label
 from components.monitor.wire import is_name, is_number, is_positive_integer
@@ -72,6 +73,7 @@ def read_prediction(
     if subject is None:
         return None
     version = versions.get(subject)
+    data = unpack(data, review)
     outputs = _read_outputs(data, version, review)
     rows = len(next(iter(outputs.values()))) if outputs else 0
     features = _read_features(data.get("features"), version, rows, review) if outputs else None

@@ -7,18 +7,29 @@ take. Each of these would let one client grow the server's memory for as long as
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from components.serve.known_heads import KnownHeads
 from components.serve.limits import Limits
+from components.serve.routes import Head
 from components.serve.wire import Headers
 
-# Takes URL, headers, body and the headers of every answer; returns the answer as it goes over the
-# wire, and what books it.
-Prompt = Callable[[bytes, Headers, bytes, Headers], tuple[bytes, Callable[[], None]] | None]
 # Requests that one connection may have sent before the first is answered.
 MAX_AHEAD = 64
+
+
+class Prompt(Protocol):
+    """What answers a request that has come as a whole."""
+
+    def head(self, url: bytes, headers: Headers) -> Head | None:
+        """Reads a head; None for a request that has to go through ASGI."""
+
+    def prompt(
+        self, head: Head, body: bytes, always: Headers
+    ) -> tuple[bytes, Callable[[], None]] | None:
+        """Returns the answer as it goes over the wire and what books it; None as above."""
 
 
 class TooManyAheadError(Exception):
@@ -30,13 +41,19 @@ class Connection(HttpToolsProtocol):
 
     Attributes:
         limits: what a client may send; a subclass for each server sets it.
+        known: heads of requests that were answered at once.
     """
 
     limits: Limits
+    known: KnownHeads
     # Answers an inference request at once; None where every request goes through ASGI.
     prompt: Prompt | None = None
     # A request of which no more than one piece has come, while it may still be answered at once.
     _pending: list[bytes] | None = None
+    # Whether the parser is between two requests, with nothing of the next.
+    _at_rest = True
+    # What came in one piece with the beginning of a request.
+    _piece = b""
     # Bytes since the last that belonged to a body, or ended a head.
     _idle_bytes = 0
     _timer: asyncio.TimerHandle | None = None
@@ -66,9 +83,14 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Reads on, and closes the connection where too much came that is no body."""
-        self._idle_bytes += len(data)
         self._heard = self.loop.time()
+        if self._at_rest:
+            if self._answer_known(data):
+                return
+            self._piece = data
+        self._idle_bytes += len(data)
         super().data_received(data)
+        self._piece = b""
         if self._pending is not None:
             pieces, self._pending = self._pending, None
             # What was no HTTP has been answered already.
@@ -83,6 +105,11 @@ class Connection(HttpToolsProtocol):
             # The head has begun and goes on in a later piece.
             self._stop_timer()
             self._timer = self.loop.call_later(self.limits.head_seconds, self._late)
+
+    def on_message_begin(self) -> None:
+        """Begins to read a request."""
+        self._at_rest = False
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Begins a request, unless its client is too far ahead of the answers."""
@@ -104,17 +131,34 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answers a request that has come in one piece; ends any other."""
+        self._at_rest = True
         pending, self._pending = self._pending, None
         if pending is None:
             super().on_message_complete()
             return
         body = pending[0] if len(pending) == 1 else b"".join(pending)
-        always = self.server_state.default_headers
-        answer = self.prompt(self.url, self.headers, body, always) if self.prompt else None
-        if answer is None:
+        head = self.prompt.head(self.url, self.headers) if self.prompt else None
+        if head is None or not self._answer(head, body):
             self._begin([body])
             super().on_message_complete()
-            return
+        else:
+            self.known.keep(self._piece, head, body)
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answers a whole request whose head has come before; such a one is not parsed again."""
+        found = self.known.find(data)
+        if found is None or not self._may_answer():
+            return False
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        return self._answer(*found)
+
+    def _answer(self, head: Head, body: bytes) -> bool:
+        """Answers a request at once, if that can be; returns whether it was."""
+        always = self.server_state.default_headers
+        answer = self.prompt.prompt(head, body, always) if self.prompt else None
+        if answer is None:
+            return False
         content, book = answer
         # Head and body in one piece: each write is a system call and wakes the client.
         self.transport.write(content)
@@ -124,6 +168,7 @@ class Connection(HttpToolsProtocol):
         if self._quiet is None:
             self._quiet = self.loop.call_later(self.timeout_keep_alive, self._check_quiet)
         book()
+        return True
 
     def _check_quiet(self) -> None:
         """Closes a connection that has long been quiet; one timer for many requests, not each."""
@@ -143,12 +188,18 @@ class Connection(HttpToolsProtocol):
         parser = self.parser
         return (
             parser.get_method() == b"POST"
-            and (self.cycle is None or self.cycle.response_complete)
             and not self.expect_100_continue
-            and not self.flow.write_paused
             and parser.should_keep_alive()
             and not parser.should_upgrade()
             and parser.get_http_version() == "1.1"
+            and self._may_answer()
+        )
+
+    def _may_answer(self) -> bool:
+        """Whether nothing else is being answered, and the client reads its answers."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
             and len(self.connections) < self.limits.connections
         )
 
@@ -179,5 +230,5 @@ class Connection(HttpToolsProtocol):
 
 def connections(limits: Limits, prompt: Prompt | None = None) -> type[Any]:
     """Returns the class of a server's connections."""
-    held = None if prompt is None else staticmethod(prompt)
-    return type("Connection", (Connection,), {"limits": limits, "prompt": held})
+    shared = {"limits": limits, "prompt": prompt, "known": KnownHeads()}
+    return type("Connection", (Connection,), shared)

@@ -23,10 +23,6 @@ from components.serve.values import absent, as_text, number, refuse, strange
 from components.signature import Feature, Numbers, Signature, Strings, with_dates
 from components.truth import truth
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
-_PLAIN = frozenset((float, int))
-# Where the sum of squares is no greater, no value overflows float32, and none is NaN.
-_LARGEST_SQUARE = FLOAT32_MAX**2
 Rows = Sequence[Sequence[object]]
 Columns = Sequence[Sequence[object]]
 
@@ -115,14 +111,19 @@ class Contract:
         tensor = None if self._tokens else plain_numbers(numbers, form)
         if tensor is None:
             return None
-        strings = np.empty((form.rows, len(self.strings)), dtype=object)
-        try:
-            for column, table in enumerate(self._tables):
-                strings[:, column] = [table[value] for value in texts[column]]
-        except (KeyError, TypeError):
-            return None
+        strings: Strings = np.empty((form.rows, 0), dtype=object)
+        none = strings
+        if self._tables:
+            try:
+                # Column by column: of each only its own part, for dates follow.
+                pairs = zip(self._tables, texts, strict=False)
+                read = [table[value] for table, column in pairs for value in column]
+            except (KeyError, TypeError):
+                return None
+            columns = np.array(read, dtype=object).reshape(-1, form.rows)
+            strings = np.ascontiguousarray(columns.T)
         if not self.dates:
-            return Tensors(tensor, strings, {}, strings[:, :0])
+            return Tensors(tensor, strings, {}, none)
         problems = Problems()
         rows = list(zip(*texts, strict=True))
         dates, moments = self._read_dates(rows, problems)

@@ -6,19 +6,18 @@ what only reads (metadata, readiness, metrics) it hands on.
 """
 
 import logging
-import re
 import time
 from collections.abc import Callable
 
 from components.serve import v1, v2
 from components.serve.accounting import Accounting
 from components.serve.document import as_object, parse_object
-from components.serve.identity import request_id
+from components.serve.identity import request_id, uuid7
 from components.serve.limits import Limits
 from components.serve.management import Management
 from components.serve.quick import may_hold_booleans
 from components.serve.refusal import RefusalError, clipped, where
-from components.serve.routes import EXPLAIN, INFER, MANAGE, PLAIN_URL
+from components.serve.routes import EXPLAIN, INFER, MANAGE, PLAIN_URL, Head, read_head
 from components.serve.runtime import Model, Models
 from components.serve.v2_body import parse_binary, parse_json
 from components.serve.wire import (
@@ -42,8 +41,6 @@ from components.serve.wire import (
 )
 
 _LOG = logging.getLogger(__name__)
-# URLs whose routes are kept, so that a client cannot make them many.
-_KEPT_URLS = 100
 
 
 class Endpoint:
@@ -68,7 +65,6 @@ class Endpoint:
             limits: of one request.
         """
         self._inner = inner
-        self._urls: dict[bytes, re.Match[str]] = {}
         self._models = models
         self._accounting = accounting
         self._limits = limits or Limits()
@@ -79,10 +75,10 @@ class Endpoint:
         if scope["type"] == "http" and scope["method"] == "POST":
             path = scope["path"]
             if (match := INFER.fullmatch(path)) is not None:
-                headers = read_headers(scope)
+                head = read_head(match, scope["headers"])
                 # An event comes back as an event, which KServe makes.
-                if headers.get("content-type") != EVENT_TYPE:
-                    return await self._infer(match, headers, receive, send)
+                if head.headers.get("content-type") != EVENT_TYPE:
+                    return await self._infer(head, receive, send)
             elif (match := MANAGE.fullmatch(path)) is not None:
                 verb = match["verb"] or "index"
                 reply = await self._management.reply(
@@ -93,120 +89,116 @@ class Endpoint:
                 return await send_reply(send, error_reply(501, "the model does not explain"))
         return await self._inner(scope, receive, send)
 
-    async def _infer(
-        self, match: re.Match[str], headers: dict[str, str], receive: Receive, send: Send
-    ) -> None:
-        asked = self._models.get(match["v1"] or match["v2"])
+    async def _infer(self, head: Head, receive: Receive, send: Send) -> None:
+        asked = self._models.get(head.name)
         in_flight = self._accounting.metrics.meter(asked).in_flight
         in_flight.inc()
         try:
             body: bytes | RefusalError | None
             try:
-                body = await read_body(headers, receive, self._limits)
+                body = await read_body(head.headers, receive, self._limits)
             except RefusalError as refusal:
                 body = refusal.released()
             if body is None:
                 return
             started = time.perf_counter()
-            reply = self.reply(match, headers, body)
+            reply = self.reply(head, body)
             seconds = time.perf_counter() - started
             await send_reply(send, reply)
         finally:
             in_flight.dec()
-        self._book(match, asked, reply, seconds)
+        self._book(head, asked, reply, seconds)
 
-    def prompt(
-        self, url: bytes, headers: Headers, body: bytes, always: Headers
-    ) -> tuple[bytes, Callable[[], None]] | None:
-        """Answers an inference request that is there as a whole, without a task of its own.
+    def head(self, url: bytes, headers: Headers) -> Head | None:
+        """Reads the head of a request that `prompt` may answer.
 
         Args:
             url: as it came.
             headers: with lower-case names.
+
+        Returns:
+            What it says; None for any other URL, and what KServe answers.
+        """
+        match = INFER.fullmatch(url.decode("ascii")) if PLAIN_URL.fullmatch(url) else None
+        if match is None:
+            return None
+        head = read_head(match, headers)
+        return None if head.headers.get("content-type") == EVENT_TYPE else head
+
+    def prompt(
+        self, head: Head, body: bytes, always: Headers
+    ) -> tuple[bytes, Callable[[], None]] | None:
+        """Answers an inference request that is there as a whole, without a task of its own.
+
+        Args:
+            head: of `head`.
             body: all of it.
             always: headers of every answer.
 
         Returns:
             The answer as it goes over the wire and what books it, to be called once that is sent;
-            None for any other URL, and what KServe answers.
+            None where the body is too large.
         """
-        match = self._urls.get(url)
-        if match is None:
-            match = INFER.fullmatch(url.decode("ascii")) if PLAIN_URL.fullmatch(url) else None
-            if match is None:
-                return None
-            if len(self._urls) < _KEPT_URLS:
-                self._urls[url] = match
-        named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
-        if named.get("content-type") == EVENT_TYPE:
-            return None
         started = time.perf_counter()
-        asked = self._models.get(match["v1"] or match["v2"])
+        asked = self._models.get(head.name)
         if len(body) > self._limits.body_bytes:
             return None
-        reply = self.reply(match, named, body)
+        reply = self.reply(head, body)
         seconds = time.perf_counter() - started
 
         def book() -> None:
-            self._book(match, asked, reply, seconds)
+            self._book(head, asked, reply, seconds)
 
         return write_reply(reply, always), book
 
-    def _book(
-        self, match: re.Match[str], asked: Model | None, reply: Reply, seconds: float
-    ) -> None:
-        protocol = "v1" if match["v1"] is not None else "v2"
+    def _book(self, head: Head, asked: Model | None, reply: Reply, seconds: float) -> None:
         if reply.answered is not None:
             self._accounting.answered(
-                *reply.answered, protocol=protocol, identity=reply.identity, seconds=seconds
+                *reply.answered, protocol=head.protocol, identity=reply.identity, seconds=seconds
             )
         else:
             counts = None if reply.refused is None else reply.refused.counts
             self._accounting.refused(
-                asked, protocol=protocol, status=reply.status, seconds=seconds, counts=counts
+                asked, protocol=head.protocol, status=reply.status, seconds=seconds, counts=counts
             )
 
-    def reply(
-        self, match: re.Match[str], headers: dict[str, str], body: bytes | RefusalError
-    ) -> Reply:
+    def reply(self, head: Head, body: bytes | RefusalError) -> Reply:
         """Answers one inference request; never raises.
 
         Args:
-            match: of `INFER` with the path.
-            headers: by lower-case name.
+            head: what it asks.
             body: the body, or why it was not read.
 
         Returns:
             The answer, or the refusal with its reason, or 500 without one.
         """
         identity, flaw = "", None
-        try:
-            identity = request_id(headers.get("ce-id"), headers.get("x-request-id"))
-        except RefusalError as refusal:
-            flaw = refusal.released()
+        if head.ids:
+            try:
+                identity = request_id(*head.ids)
+            except RefusalError as refusal:
+                flaw = refusal.released()
         try:
             if isinstance(body, RefusalError):
                 raise body
-            if match["v1"] is not None:
-                reply = self._answer_v1(match["v1"], headers, body, flaw)
+            if head.protocol == "v1":
+                reply = self._answer_v1(head, body, flaw)
+                reply.identity = identity or uuid7()
             else:
-                reply = self._answer_v2(match, headers, body, flaw or identity)
-            reply.identity = reply.identity or identity
+                reply = self._answer_v2(head, body, flaw or identity)
         except RefusalError as refusal:
             reply = error_reply(refusal.status, str(refusal))
-            reply.refused, reply.identity = refusal.released(), identity or request_id()
+            reply.refused, reply.identity = refusal.released(), identity or uuid7()
         except Exception as exc:
             _LOG.error("cannot answer: %s", where(exc))  # noqa: TRY400
             reply = error_reply(500, "internal error; the server's log has its place")
-            reply.identity = identity or request_id()
+            reply.identity = identity or uuid7()
         reply.headers.append((b"ce-id", reply.identity.encode("ascii")))
         return reply
 
-    def _answer_v1(
-        self, name: str, headers: dict[str, str], body: bytes, flaw: RefusalError | None
-    ) -> Reply:
-        model = self._models.find(name)
-        given = headers.get("content-type", JSON_TYPE)
+    def _answer_v1(self, head: Head, body: bytes, flaw: RefusalError | None) -> Reply:
+        model = self._models.find(head.name)
+        given = head.headers.get("content-type", JSON_TYPE)
         if given != JSON_TYPE:
             check_type(given)
         document = v1.unwrapped(parse_object(body))
@@ -217,33 +209,26 @@ class Endpoint:
         prediction = model.predict(rows)
         return Reply(200, v1.write(prediction), answered=(model, rows, prediction))
 
-    def _answer_v2(
-        self,
-        match: re.Match[str],
-        headers: dict[str, str],
-        body: bytes,
-        identity: str | RefusalError,
-    ) -> Reply:
-        name, version = match["v2"], match["version"]
-        if holds_json(headers.get("content-type", "")):
+    def _answer_v2(self, head: Head, body: bytes, identity: str | RefusalError) -> Reply:
+        name, version = head.name, head.version
+        if holds_json(head.headers.get("content-type", "")):
             infer = parse_json(body)
             model = self._models.find(name)
         else:
             model = self._models.find(name)
-            infer = parse_binary(body, json_length(headers), name)
+            infer = parse_binary(body, json_length(head.headers), name)
         if version is not None and version != str(model.version):
             msg = f"model {model.name!r} has version {model.version} in service, "
             msg += f"not {clipped(version)}"
             raise RefusalError(msg, status=404)
         if isinstance(identity, RefusalError):
             raise identity
-        if not (headers.get("ce-id") or headers.get("x-request-id")):
-            identity = request_id(infer.id, identity)
+        identity = identity or request_id(infer.id)
         booleans = may_hold_booleans(body)
         rows = v2.read(infer.tensors, model.contract, self._limits, booleans=booleans)
         prediction = model.predict(rows)
-        content, head = v2.write(infer, v2.answers(prediction), model.name, model.version, identity)
+        content, size = v2.write(infer, v2.answers(prediction), model.name, model.version, identity)
         reply = Reply(200, content, answered=(model, rows, prediction), identity=identity)
-        if head is not None:
-            reply.headers.append((JSON_LENGTH.encode(), str(head).encode()))
+        if size is not None:
+            reply.headers.append((JSON_LENGTH.encode(), str(size).encode()))
         return reply

@@ -8,13 +8,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from components.errors import DeployError
-from components.serve.cloud_event import Answered, write_event
+from components.serve.cloud_event import Answered, write_events
 from components.serve.runtime import Model
 
 _LOG = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Bounds:
 
     Attributes:
         events: events waiting.
-        bytes: bytes of them.
+        bytes: bytes of them, once they are written.
         batch_events: events of one POST.
         batch_bytes: bytes of one POST, unless one event alone has more.
         linger_s: how long events gather before they are sent.
@@ -44,6 +45,13 @@ class Bounds:
     timeout_s: float = 2.0
     attempts: int = 3
     flush_s: float = 3.0
+
+
+class _Written(NamedTuple):
+    """Events that were written together, and whose they are."""
+
+    models: list[Model]
+    content: bytes
 
 
 class Events:
@@ -71,8 +79,8 @@ class Events:
         self._path = url.path.rstrip("/") + "/events"
         self._dropped = dropped
         self._bounds = bounds or Bounds()
-        self._queue: deque[tuple[Model, bytes]] = deque()
-        self._bytes = 0
+        self._queue: deque[_Written] = deque()
+        self._events = self._bytes = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._deadline = float("inf")
@@ -80,26 +88,27 @@ class Events:
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
-    def offer(self, answered: Answered) -> bool:
-        """Queues an event if there is room; never waits.
+    def offer(self, answered: Sequence[Answered]) -> bool:
+        """Queues the events of some requests if there is room for them; never waits.
 
-        The event is written here, right after its answer, and not by the sender: two threads that
-        both compute hand the interpreter to and fro, for which answers wait 5 ms each time.
+        They are written here, after their answers, and not by the sender: two threads that both
+        compute hand the interpreter to and fro, for which answers wait 5 ms each time.
 
         Returns:
-            Whether it was queued; if not, it has been counted as dropped.
+            Whether they were queued; if not, they have been counted as dropped.
         """
-        bounds = self._bounds
-        room = len(self._queue) < bounds.events and not self._closing.is_set()
+        bounds, models = self._bounds, [one.model for one in answered]
+        room = self._events + len(models) <= bounds.events and not self._closing.is_set()
         if room:
-            event = write_event(answered)
+            content = write_events(answered)
             with self._lock:
-                room = self._bytes + len(event) <= bounds.bytes
+                room = self._bytes + len(content) <= bounds.bytes
                 if room:
-                    self._queue.append((answered.model, event))
-                    self._bytes += len(event)
+                    self._queue.append(_Written(models, content))
+                    self._bytes += len(content)
+                    self._events += len(models)
         if not room:
-            self._dropped(answered.model, 1)
+            self._drop(models)
         return room
 
     def close(self) -> None:
@@ -119,20 +128,28 @@ class Events:
         while self._queue:
             self._deliver(self._take())
 
-    def _take(self) -> list[tuple[Model, bytes]]:
-        """Takes the next batch from the queue: at least one event."""
-        batch: list[tuple[Model, bytes]] = []
-        size = 0
+    def _take(self) -> list[_Written]:
+        """Takes the next batch from the queue: at least what was written together."""
+        batch: list[_Written] = []
+        events = size = 0
         with self._lock:
-            while self._queue and len(batch) < self._bounds.batch_events:
-                size += len(self._queue[0][1])
-                if batch and size > self._bounds.batch_bytes:
+            while self._queue:
+                events += len(self._queue[0].models)
+                size += len(self._queue[0].content)
+                if batch and (
+                    events > self._bounds.batch_events or size > self._bounds.batch_bytes
+                ):
                     break
                 batch.append(self._queue.popleft())
-                self._bytes -= len(batch[-1][1])
+                self._bytes -= len(batch[-1].content)
+                self._events -= len(batch[-1].models)
         return batch
 
-    def _deliver(self, batch: list[tuple[Model, bytes]]) -> None:
+    def _drop(self, models: Sequence[Model]) -> None:
+        for model in models:
+            self._dropped(model, 1)
+
+    def _deliver(self, batch: list[_Written]) -> None:
         for attempt in range(self._bounds.attempts):
             left = self._deadline - time.monotonic()
             if (
@@ -143,13 +160,13 @@ class Events:
             if taken:
                 return
             self._closing.wait(self._bounds.linger_s * 2**attempt)
-        for model, _ in batch:
-            self._dropped(model, 1)
+        for written in batch:
+            self._drop(written.models)
 
-    def _post(self, batch: list[tuple[Model, bytes]], timeout: float) -> bool | None:
+    def _post(self, batch: list[_Written], timeout: float) -> bool | None:
         """Sends a batch: True taken, False refused for good, None worth another attempt."""
         try:
-            body = b"[" + b",".join([event for _, event in batch]) + b"]"
+            body = b"[" + b",".join([written.content for written in batch]) + b"]"
             if self._connection is None:
                 self._connection = self._connect(*self._address, timeout=timeout)
             if self._connection.sock is not None:
@@ -163,5 +180,6 @@ class Events:
             self._connection = None
             return None
         if response.status >= 400:
-            _LOG.warning("monitor refused %d events with status %d", len(batch), response.status)
+            events = sum(len(written.models) for written in batch)
+            _LOG.warning("monitor refused %d events with status %d", events, response.status)
         return None if response.status >= 500 or response.status == 429 else response.status < 400

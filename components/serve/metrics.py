@@ -1,14 +1,14 @@
 """The server's Prometheus metrics; every label value is bounded by what is loaded.
 
 Requests are counted in plain numbers, which a collector shows when it is asked: each of
-prometheus_client's own costs a lock, and a request touches six. All counting is done on the event
-loop, but for events that were lost, which the sender counts. A name that nobody loaded counts under
-the empty name: clients cannot make series.
+prometheus_client's own costs a lock, and a request touches six. `accounting` does all counting, but
+for events that were lost, which the sender counts too. A name that nobody loaded counts under the
+empty name: clients cannot make series.
 """
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
@@ -64,10 +64,13 @@ class Metrics:
             "kubeloop_events_dropped_total", text, MODEL, registry=registry
         )
         self._meters: dict[tuple[str, int], Meter] = {}
+        # Counts what has been answered and not yet counted.
+        self.settle: Callable[[], None] = _nothing
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
         """Shows what the meters have counted."""
+        self.settle()
         meters = list(self._meters.values())
         for name, (text, *labels) in _COUNTERS.items():
             family = CounterMetricFamily(f"kubeloop_{name}", text, labels=(*MODEL, *labels))
@@ -172,6 +175,10 @@ class Meter:
                 total += count
                 buckets.append((bound, float(total)))
             yield protocol, self._sums[protocol], buckets
+
+
+def _nothing() -> None:
+    """Settles nothing: nobody books."""
 
 
 def _label(value: bool | int | str) -> str:

@@ -101,7 +101,7 @@ class Server(kserve.ModelServer):  # type: ignore[misc]
             outer = Gate(outer, doors.token, models, accounting)
         config.app = AccessLog(outer) if doors.log else outer
         plain = doors.token is None and not doors.log
-        config.http = connections(limits, endpoint.prompt if plain else None)
+        config.http = connections(limits, endpoint if plain else None)
         config.ws = "none"
         config.proxy_headers = False
         config.server_header = False

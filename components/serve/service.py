@@ -110,15 +110,17 @@ def _run(
     with _no_arguments():
         from components.serve.model_server import Doors, Server
     events = None if options.monitor is None else Events(options.monitor, metrics.count_dropped)
+    accounting = Accounting(metrics, events)
     try:
         Server(
             Doors(*doors, asked, options.access_log),
             models,
-            Accounting(metrics, events),
+            accounting,
             repository=None if state is None else repository,
             limits=limits,
         ).start([], load)
     finally:
+        accounting.settle()
         if events is not None:
             events.close()
 

@@ -82,7 +82,7 @@ def answers(prediction: Prediction) -> Sequence[object]:
 def _ordered(rows: list[Any], contract: Contract) -> list[Sequence[object]]:
     """Brings every row into the signature's order, or refuses them all at once."""
     width = len(contract.names)
-    if all(type(row) is list and len(row) == width for row in rows):
+    if set(map(type, rows)) == {list} and set(map(len, rows)) == {width}:
         return rows
     problems = Problems()
     ordered: list[Sequence[object]] = []

@@ -3,15 +3,19 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import uvicorn
 
 from components.serve.connection import MAX_AHEAD, connections
+from components.serve.known_heads import MAX_HEADS
 from components.serve.limits import Limits
-from components.serve.wire import Message, Receive, Reply, Send, read_body, send_reply
+from components.serve.routes import INFER, Head, read_head
+from components.serve.wire import Headers, Message, Receive, Reply, Send, read_body, send_reply
 from tests.serving import wait_for
 
 POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
@@ -20,15 +24,45 @@ POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
 async def echo(scope: Message, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         return
+    if scope["path"] == "/early":
+        await send_reply(send, Reply(200, b"early"))
+        return
     body = await read_body({}, receive, Limits())
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.3)
     await send_reply(send, Reply(200, b"%d bytes" % len(body or b"")))
 
 
+class Prompt:
+    """Answers inference requests at once, with what it was sent."""
+
+    def head(self, url: bytes, headers: Headers) -> Head | None:
+        match = INFER.fullmatch(url.decode("latin-1"))
+        return None if match is None else read_head(match, headers)
+
+    def prompt(
+        self, head: Head, body: bytes, always: Headers
+    ) -> tuple[bytes, Callable[[], None]] | None:
+        said = b"prompt %s %s" % (head.name.encode(), body)
+        return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said, int
+
+
+def infer(body: bytes, name: str = "m", *more: str) -> bytes:
+    lines = [f"POST /v1/models/{name}:predict HTTP/1.1", "host: x", *more]
+    head = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""])
+    return head.encode() + body
+
+
 @contextmanager
-def serving(limits: Limits, idle_seconds: int = 60) -> Iterator[tuple[str, int]]:
+def serving(
+    limits: Limits, idle_seconds: int = 60, kind: type[Any] | None = None
+) -> Iterator[tuple[str, int]]:
     """Serves on a free port."""
     config = uvicorn.Config(
-        echo, log_level="critical", http=connections(limits), timeout_keep_alive=idle_seconds
+        echo,
+        log_level="critical",
+        http=kind or connections(limits),
+        timeout_keep_alive=idle_seconds,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as door:
@@ -116,3 +150,126 @@ def test_connection_beyond_twice_the_limit_is_closed() -> None:
         finally:
             for connection in held:
                 connection.close()
+
+
+class Talk:
+    """One connection on which requests and answers take turns."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.socket = socket.create_connection(address, timeout=10)
+
+    def ask(self, request: bytes) -> bytes:
+        self.socket.sendall(request)
+        return self.hear()
+
+    def hear(self) -> bytes:
+        """Returns the body of the next answer; nothing where the connection ends."""
+        said = b""
+        while b"\r\n\r\n" not in said:
+            if not (piece := self.socket.recv(1)):
+                return b""
+            said += piece
+        size = int(said.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        body = b""
+        while len(body) < size:
+            body += self.socket.recv(size - len(body))
+        return body
+
+    def __enter__(self) -> "Talk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+def test_head_that_came_before_is_known_on_every_connection() -> None:
+    kind = connections(Limits(), Prompt())
+    with serving(Limits(), kind=kind) as address:
+        for _ in range(2):
+            with Talk(address) as talk:
+                for body in (b"one", b"two", b"three", b"six", b""):
+                    assert talk.ask(infer(body)) == b"prompt m " + body
+                    assert talk.ask(infer(body, "n")) == b"prompt n " + body
+    # A head for each model and length of body.
+    assert sorted((k.head.name, k.length) for k in kind.known.heads.values()) == [
+        (name, length) for name in "mn" for length in (0, 3, 5)
+    ]
+
+
+def test_bytes_of_a_body_are_no_request_though_their_head_is_known() -> None:
+    known = infer(b"one")
+    with serving(Limits(), kind=connections(Limits(), Prompt())) as address, Talk(address) as talk:
+        assert talk.ask(known) == b"prompt m one"
+        # Answered before its body has come, which then looks like a request.
+        early = b"POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(known)
+        assert talk.ask(early) == b"early"
+        talk.socket.sendall(known)
+        time.sleep(0.1)
+        assert talk.ask(infer(b"two")) == b"prompt m two"
+        # The same while the answer waits for the rest of the body.
+        talk.socket.sendall(POST + b"content-length: %d\r\n\r\n" % (2 * len(known)))
+        time.sleep(0.1)
+        talk.socket.sendall(known)
+        time.sleep(0.1)
+        assert talk.ask(known) == b"%d bytes" % (2 * len(known))
+        # And behind the beginning of a head.
+        talk.socket.sendall(b"GET / HTTP/1.1\r\na: ")
+        time.sleep(0.1)
+        assert talk.ask(infer(b"")) == b"0 bytes"
+
+
+def test_known_head_with_another_body_is_read_as_any_other() -> None:
+    with serving(Limits(), kind=connections(Limits(), Prompt())) as address, Talk(address) as talk:
+        assert talk.ask(infer(b"one")) == b"prompt m one"
+        # In pieces, and with the next request behind it.
+        request = infer(b"two")
+        talk.socket.sendall(request[:-3])
+        time.sleep(0.1)
+        assert talk.ask(b"two") == b"3 bytes"
+        talk.socket.sendall(infer(b"two") + infer(b"six"))
+        assert [talk.hear(), talk.hear()] == [b"prompt m two", b"prompt m six"]
+        assert talk.ask(infer(b"one")) == b"prompt m one"
+        # Of two in one piece, each with a head of its own.
+        talk.socket.sendall(infer(b"1234") + infer(b"5678", "n"))
+        assert [talk.hear(), talk.hear()] == [b"prompt m 1234", b"prompt n 5678"]
+        assert talk.ask(infer(b"1234")) == b"prompt m 1234"
+
+
+def test_known_head_waits_for_the_answer_before_it() -> None:
+    with serving(Limits(), kind=connections(Limits(), Prompt())) as address, Talk(address) as talk:
+        assert talk.ask(infer(b"one")) == b"prompt m one"
+        talk.socket.sendall(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        time.sleep(0.1)
+        talk.socket.sendall(infer(b"one"))
+        assert [talk.hear(), talk.hear()] == [b"0 bytes", b"3 bytes"]
+
+
+def test_known_head_keeps_an_idle_connection_open() -> None:
+    kind = connections(Limits(), Prompt())
+    with serving(Limits(), idle_seconds=1, kind=kind) as address, Talk(address) as talk:
+        assert talk.ask(infer(b"one")) == b"prompt m one"
+        # What goes through ASGI leaves a timer behind, which is not for those who go on asking.
+        assert talk.ask(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") == b"0 bytes"
+        for _ in range(4):
+            time.sleep(0.4)
+            assert talk.ask(infer(b"one")) == b"prompt m one"
+        assert talk.hear() == b""
+
+
+@pytest.mark.parametrize(
+    "header", ["ce-id: a", "x-request-id: a", f"cookie: {'x' * 5000}", "connection: close"]
+)
+def test_head_of_one_request_alone_is_not_kept(header: str) -> None:
+    kind = connections(Limits(), Prompt())
+    with serving(Limits(), kind=kind) as address, Talk(address) as talk:
+        said = talk.ask(infer(b"one", "m", header))
+        assert said == (b"3 bytes" if header == "connection: close" else b"prompt m one")
+    assert kind.known.heads == {}
+
+
+def test_heads_that_always_differ_fill_no_memory() -> None:
+    kind = connections(Limits(), Prompt())
+    with serving(Limits(), kind=kind) as address, Talk(address) as talk:
+        for number in range(MAX_HEADS + 5):
+            assert talk.ask(infer(b"one", "m", f"traceparent: {number}")) == b"prompt m one"
+        assert len(kind.known.heads) == 5

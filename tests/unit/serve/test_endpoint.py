@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from components.serve.accounting import Accounting
 from components.serve.endpoint import Endpoint
 from components.serve.metrics import Metrics
-from components.serve.routes import INFER
+from components.serve.routes import INFER, read_head
 from components.serve.runtime import Models, open_model
 from components.serve.wire import Message, Receive, Reply, Send
 from tests.bundles import Fitted
@@ -53,10 +53,15 @@ def endpoint(binary: Fitted) -> Endpoint:
     return Endpoint(inner, models, Accounting(Metrics(CollectorRegistry()), None))
 
 
+def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    pairs = headers.items()
+    return [(name.replace("_", "-").encode(), value.encode()) for name, value in pairs]
+
+
 def ask(endpoint: Endpoint, path: str, body: bytes, **headers: str) -> Reply:
     match = INFER.fullmatch(path)
     assert match is not None
-    reply = endpoint.reply(match, {name.replace("_", "-"): v for name, v in headers.items()}, body)
+    reply = endpoint.reply(read_head(match, raw(headers)), body)
     assert reply.status in (200, 400), reply.body
     assert (b"ce-id", reply.identity.encode()) in reply.headers
     assert (reply.status == 400) == ("error" in orjson.loads(reply.body))
@@ -153,7 +158,7 @@ def test_reply_that_refuses_lets_go_of_the_body_at_once(
     try:
         before = sys.getrefcount(body)
         for _ in range(10):
-            assert endpoint.reply(match, given, body).status == 400
+            assert endpoint.reply(read_head(match, raw(given)), body).status == 400
         assert sys.getrefcount(body) == before
     finally:
         gc.enable()
@@ -173,7 +178,7 @@ def test_reply_to_a_failing_model_is_500_without_its_reason(
     match = INFER.fullmatch(V1)
     assert match is not None
     body = b'{"instances": [[1, 2, "Bern", "plus"]]}'
-    reply = failing.reply(match, {"ce-id": "x"}, body)
+    reply = failing.reply(read_head(match, [(b"ce-id", b"x")]), body)
     assert reply.status == 500
     assert orjson.loads(reply.body) == {"error": "internal error; the server's log has its place"}
     assert "ValueError at test_endpoint.py:" in caplog.text

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from components.errors import DeployError
+from components.monitor.packed import unpack
+from components.monitor.refusal import Review
 from components.serve import v1
-from components.serve.cloud_event import Answered, write_event
+from components.serve.cloud_event import MANY_ROWS, Answered, write_events
 from components.serve.events import Bounds, Events
 from components.serve.limits import Limits
 from components.serve.runtime import Model, open_model
@@ -37,11 +39,11 @@ def collector() -> Iterator[Collector]:
 def answered(model: Model, identity: str = "a", rows: int = 2) -> Answered:
     values = [[30.5, None, "Bern", "basic"], [61, 2.0, None, "gold"]] * rows
     read = v1.read({"instances": values[:rows]}, model.contract, Limits())
-    return Answered(identity, model, read, model.predict(read), 0.0012, 1795176000.5)
+    return Answered(identity, model, read, model.predict(read), "v1", 0.0012, 1795176000.5)
 
 
-def test_write_event_of_a_classifier_holds_features_labels_and_probabilities(model: Model) -> None:
-    event = json.loads(write_event(answered(model, "req-1")))
+def test_write_events_of_a_classifier_holds_features_labels_and_probabilities(model: Model) -> None:
+    event = json.loads(write_events([answered(model, "req-1")]))
     probabilities = event["data"].pop("probabilities")
     income = event["data"]["features"].pop("income")
     assert event == {
@@ -63,8 +65,30 @@ def test_write_event_of_a_classifier_holds_features_labels_and_probabilities(mod
     assert [len(row) for row in probabilities] == [2, 2]
 
 
-def test_write_event_of_a_regression_holds_predictions(regression: Fitted) -> None:
-    data: Any = json.loads(write_event(answered(open_model(regression.folder, 1))))["data"]
+def test_write_events_of_many_rows_are_packed_and_say_the_same(model: Model) -> None:
+    few, many = (
+        json.loads(write_events([answered(model, rows=rows)]))["data"]
+        for rows in (MANY_ROWS - 1, MANY_ROWS)
+    )
+    assert "numbers" not in few
+    assert set(many["features"]) == {"city", "plan"}
+    plain = unpack(many, review := Review(0))
+    assert review.problems == []
+    for name, column in few["features"].items():
+        assert plain["features"][name][:-1] == column
+    # The second row has no city, the first no income, and what is filled in shows in neither.
+    assert plain["features"]["income"] == [None, 2.0] * (MANY_ROWS // 2)
+    assert plain["probabilities"][:-1] == few["probabilities"]
+    assert len(plain["probabilities"]) == MANY_ROWS
+
+
+def test_write_events_of_many_requests_are_a_list_without_its_brackets(model: Model) -> None:
+    written = write_events([answered(model, "a"), answered(model, "b", rows=1)])
+    assert [event["id"] for event in json.loads(b"[" + written + b"]")] == ["a", "b"]
+
+
+def test_write_events_of_a_regression_holds_predictions(regression: Fitted) -> None:
+    data: Any = json.loads(write_events([answered(open_model(regression.folder, 1))]))["data"]
     assert len(data["predictions"]) == 2
     assert "labels" not in data
 
@@ -75,7 +99,7 @@ def test_offered_events_arrive_in_batches_with_null_for_missing(
     lost = Lost()
     events = Events(collector.url, lost, QUICK)
     for number in range(50):
-        assert events.offer(answered(model, str(number)))
+        assert events.offer([answered(model, str(number))])
     events.close()
     assert collector.ids == [str(number) for number in range(50)]
     assert len(collector.batches) < 50
@@ -98,7 +122,7 @@ def test_offer_to_a_full_queue_drops_and_counts_at_once(model: Model, bounds: Bo
     events = Events("http://127.0.0.1:9", lost, bounds)
     one = answered(model)
     started = time.perf_counter()
-    assert [events.offer(one) for _ in range(5)] == [True, True, True, False, False]
+    assert [events.offer([one]) for _ in range(5)] == [True, True, True, False, False]
     assert time.perf_counter() - started < 0.1
     assert lost.count == 2
     events.close()
@@ -108,7 +132,7 @@ def test_offer_to_a_full_queue_drops_and_counts_at_once(model: Model, bounds: Bo
 def test_events_for_a_monitor_that_is_away_are_dropped_and_counted(model: Model) -> None:
     lost = Lost()
     events = Events("http://127.0.0.1:9", lost, QUICK)
-    events.offer(answered(model))
+    events.offer([answered(model)])
     deadline = time.monotonic() + 5
     while lost.count == 0 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -123,7 +147,7 @@ def test_close_with_a_slow_monitor_ends_within_the_deadline(
     lost = Lost()
     events = Events(collector.url, lost, Bounds(linger_s=0.01, timeout_s=0.2, flush_s=0.3))
     for number in range(5):
-        events.offer(answered(model, str(number)))
+        events.offer([answered(model, str(number))])
     started = time.monotonic()
     events.close()
     assert time.monotonic() - started < 1.0
@@ -134,7 +158,7 @@ def test_a_busy_monitor_is_asked_again(model: Model, collector: Collector) -> No
     collector.statuses = [503, 429]
     lost = Lost()
     events = Events(collector.url, lost, QUICK)
-    events.offer(answered(model, "again"))
+    events.offer([answered(model, "again")])
     events.close()
     assert collector.ids == ["again"]
     assert lost.count == 0
@@ -144,19 +168,19 @@ def test_a_refusing_monitor_is_not_asked_again(model: Model, collector: Collecto
     collector.statuses = [400]
     lost = Lost()
     events = Events(collector.url, lost, QUICK)
-    events.offer(answered(model, "bad"))
+    events.offer([answered(model, "bad")])
     time.sleep(0.1)
-    events.offer(answered(model, "good"))
+    events.offer([answered(model, "good")])
     events.close()
     assert collector.ids == ["good"]
     assert lost.count == 1
 
 
 def test_a_batch_is_bounded_in_bytes(model: Model, collector: Collector) -> None:
-    size = len(write_event(answered(model, "0")))
+    size = len(write_events([answered(model, "0")]))
     events = Events(collector.url, Lost(), Bounds(linger_s=0.2, batch_bytes=2 * size))
     for number in range(4):
-        events.offer(answered(model, str(number)))
+        events.offer([answered(model, str(number))])
     events.close()
     assert [len(batch) for batch in collector.batches] == [2, 2]
 
