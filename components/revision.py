@@ -18,17 +18,18 @@ def code_revision() -> str:
 
     Returns:
         What the image or the compiled pipeline states in `KUBELOOP_REVISION`, else
-        `source-<12 hex digits>`, a digest of this package's own sources, so that an edit on a
-        laptop counts as a change without a commit.
+        `source-<12 hex digits>`, a digest of the stages' and the pipelines' sources, so that an
+        edit on a laptop counts as a change without a commit.
     """
     return os.environ.get(REVISION_VARIABLE) or _source_digest()
 
 
 @cache
 def _source_digest() -> str:
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for source in sorted(root.rglob("*.py")):
-        digest.update(source.relative_to(root).as_posix().encode())
-        digest.update(source.read_bytes())
+    for package in ("components", "pipelines"):
+        for source in sorted((root / package).rglob("*.py")):
+            digest.update(source.relative_to(root).as_posix().encode())
+            digest.update(source.read_bytes())
     return f"source-{digest.hexdigest()[:12]}"

@@ -13,8 +13,7 @@ import typer
 
 from components.errors import KubeloopError, SpecError
 from components.revision import VERSION
-from pipelines import bundle_commands, destination
-from pipelines.compile import Pipeline, compile_pipeline
+from pipelines import bundle_commands, cluster_commands, destination
 from pipelines.interruption import interrupt_on_signals
 from pipelines.local.result import Exit
 from pipelines.options import (
@@ -40,6 +39,7 @@ app = typer.Typer(
 
 
 app.add_typer(bundle_commands.app)
+app.add_typer(cluster_commands.app)
 
 
 @app.callback(help=_HELP)
@@ -151,23 +151,6 @@ def schema() -> None:
     from components.spec import schema as describe
 
     print(json.dumps(describe(), indent=2))
-
-
-@app.command("compile", epilog="Example: kubeloop compile -o training.yaml")
-def compile_(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the IR.")
-    ],
-    pipeline: Annotated[
-        Pipeline, typer.Option("--pipeline", help="The pipeline.")
-    ] = Pipeline.TRAINING,
-) -> None:
-    """Compile the training pipeline, or that for batch scoring, to IR YAML."""
-    from components.revision import code_revision
-
-    destination.check_writable(output)
-    destination.write(output, compile_pipeline(pipeline, code_revision()))
-    print(f"wrote {output}")
 
 
 @app.command(epilog="Example: kubeloop monitor --store monitor.db --port 9091")

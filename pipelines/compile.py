@@ -1,11 +1,14 @@
-"""Compiles the pipelines to IR YAML, and checks what the compiler does not.
+"""Compiles the pipelines: to IR YAML, or to the manifests by which a cluster knows them.
 
-The IR is the same for all specs. The code revision is put into every task's environment, because
-KFP's cache key holds the environment and not the code inside an image.
+The IR is the same for all specs. The code revision is put into every task's environment, where the
+code reads it, and into the text of its component: KFP's cache key holds a task's image, command,
+arguments and inputs, and neither its environment nor the code inside an image (`GenerateCacheKey`
+in backend/src/v2/cacheutils/cache.go of 2.17.0).
 """
 
+import hashlib
+import re
 import tempfile
-from collections.abc import Iterator
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -14,11 +17,17 @@ from typing import Any
 import yaml
 
 from components.errors import KubeloopError
-from components.revision import REVISION_VARIABLE
+from components.revision import REVISION_VARIABLE, VERSION
+from pipelines.references import find_dangling
+
+# Such as a commit, a tag, or `source-0123456789ab`.
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
+# With the longest pipeline's name before it, a name of at most 63 characters.
+_LONGEST_SUFFIX = 40
 
 
 class CompileError(KubeloopError):
-    """A compiled pipeline refers to something that it does not hold."""
+    """A pipeline cannot be compiled, or refers to something that it does not hold."""
 
 
 class Pipeline(StrEnum):
@@ -27,112 +36,125 @@ class Pipeline(StrEnum):
     TRAINING = "training"
     SCORING = "scoring"
 
+    @property
+    def full_name(self) -> str:
+        """Its name on a cluster."""
+        return f"kubeloop-{self.value}"
+
 
 def compile_training(revision: str) -> str:
     """Compiles the training pipeline; see `compile_pipeline`."""
     return compile_pipeline(Pipeline.TRAINING, revision)
 
 
-def compile_pipeline(which: Pipeline, revision: str) -> str:
+def compile_pipeline(which: Pipeline, revision: str, image: str = "") -> str:
     """Compiles a pipeline.
 
     Args:
         which: the pipeline.
         revision: the code revision that the tasks run at.
+        image: the image that they run in; empty for this version's, without a registry.
 
     Returns:
-        IR YAML; the same text for the same code and revision.
+        IR YAML in two documents, the pipeline and what Kubernetes is told of its pods; the same
+        text for the same code and revision.
 
     Raises:
-        CompileError: a reference in the IR leads nowhere.
+        CompileError: a reference in the IR leads nowhere, or the revision is none.
     """
+    head, documents = _compile(which)
+    pipeline, platform = documents
+    _finish(pipeline, platform, revision, image)
+    return head + _dump(pipeline, platform)
+
+
+def compile_native(which: Pipeline, revision: str, namespace: str, image: str = "") -> str:
+    """Compiles a pipeline to what `kubectl apply` takes where KFP keeps pipelines in Kubernetes.
+
+    Args:
+        which: the pipeline.
+        revision: the code revision that the tasks run at; it names the version.
+        namespace: where KFP looks for pipelines.
+        image: as for `compile_pipeline`.
+
+    Returns:
+        A `Pipeline` and its `PipelineVersion`, which KFP lets nobody change once it is there:
+        another revision is another version.
+
+    Raises:
+        CompileError: as for `compile_pipeline`.
+    """
+    from kfp.compiler.compiler_utils import KubernetesManifestOptions
+
+    options = KubernetesManifestOptions(
+        pipeline_name=which.full_name,
+        pipeline_version_name=f"{which.full_name}-{_suffix(revision)}",
+        pipeline_version_display_name=revision,
+        namespace=namespace,
+        include_pipeline_manifest=True,
+    )
+    _, documents = _compile(
+        which, kubernetes_manifest_format=True, kubernetes_manifest_options=options
+    )
+    _, version = documents
+    _finish(version["spec"]["pipelineSpec"], version["spec"]["platformSpec"], revision, image)
+    for document in documents:
+        document["metadata"]["labels"] = {
+            "app.kubernetes.io/name": which.full_name,
+            "app.kubernetes.io/component": "pipeline",
+            "app.kubernetes.io/part-of": "kubeloop",
+            "app.kubernetes.io/version": VERSION,
+        }
+    return _dump(*documents)
+
+
+def _compile(which: Pipeline, **options: Any) -> tuple[str, list[dict[str, Any]]]:
+    """Has kfp write the file; returns the comment before it and its documents."""
     from kfp import compiler
 
     pipeline = getattr(import_module(f"pipelines.{which}"), which)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{which}.yaml")
-        compiler.Compiler().compile(pipeline, str(path))
+        compiler.Compiler().compile(pipeline, str(path), **options)
         head, body = _split_comment(path.read_text(encoding="utf-8"))
-    document = yaml.safe_load(body)
-    for executor in document["deploymentSpec"]["executors"].values():
+    return head, list(yaml.safe_load_all(body))
+
+
+def _finish(pipeline: dict[str, Any], platform: dict[str, Any], revision: str, image: str) -> None:
+    """Writes revision and image into every executor, and checks what kfp does not.
+
+    Raises:
+        CompileError: a reference leads nowhere, or the revision is none.
+    """
+    if not _REVISION.fullmatch(revision):
+        msg = (
+            f"the code revision {revision!r} cannot be written into a pipeline: expected up to 128 "
+            f"letters, digits and ._+/-; set {REVISION_VARIABLE}"
+        )
+        raise CompileError(msg)
+    for executor in pipeline["deploymentSpec"]["executors"].values():
         container = executor["container"]
-        container["env"] = [
-            *container.get("env", []),
-            {"name": REVISION_VARIABLE, "value": revision},
-        ]
-    dangling = find_dangling(document)
+        stated = {"name": REVISION_VARIABLE, "value": revision}
+        container["env"] = [*container.get("env", []), stated]
+        container["image"] = image or container["image"]
+        container["command"][-1] = f"# Code revision {revision}\n{container['command'][-1]}"
+    dangling = find_dangling(pipeline, platform)
     if dangling:
         msg = f"the compiled pipeline has dangling references: {'; '.join(dangling)}"
         raise CompileError(msg)
-    return head + yaml.safe_dump(document, sort_keys=True, width=100, allow_unicode=True)
 
 
-def find_dangling(document: dict[str, Any]) -> list[str]:
-    """Finds references in an IR that lead nowhere; kfp itself loads such a file without a word.
-
-    Args:
-        document: a parsed IR.
-
-    Returns:
-        One line a dangling reference: components, executors, producing tasks and their outputs,
-        inputs of the enclosing graph, and dependencies.
-    """
-    components = document.get("components", {})
-    executors = document.get("deploymentSpec", {}).get("executors", {})
-    found = [
-        f"component {name!r} names executor {component['executorLabel']!r}"
-        for name, component in components.items()
-        if component.get("executorLabel") and component["executorLabel"] not in executors
-    ]
-    for place, graph in [("root", document.get("root", {})), *components.items()]:
-        found += _dangling_in_graph(place, graph, components)
-    return found
+def _suffix(revision: str) -> str:
+    """A part of a Kubernetes name for a revision; another for each revision."""
+    plain = re.sub(r"[^a-z0-9]+", "-", revision.lower()).strip("-")
+    if plain == revision and len(plain) <= _LONGEST_SUFFIX:
+        return plain
+    digest = hashlib.sha256(revision.encode()).hexdigest()[:8]
+    return f"{plain[: _LONGEST_SUFFIX - 9].strip('-')}-{digest}"
 
 
-def _dangling_in_graph(
-    place: str, graph: dict[str, Any], components: dict[str, Any]
-) -> Iterator[str]:
-    tasks = graph.get("dag", {}).get("tasks", {})
-    own = _names(graph.get("inputDefinitions", {}))
-    for name, task in tasks.items():
-        here = f"{place}/{name}"
-        component = task["componentRef"]["name"]
-        if component not in components:
-            yield f"{here} names component {component!r}"
-        for dependency in task.get("dependentTasks", []):
-            if dependency not in tasks:
-                yield f"{here} depends on {dependency!r}"
-        for kind in ("parameters", "artifacts"):
-            for key, source in task.get("inputs", {}).get(kind, {}).items():
-                yield from _dangling_input(f"{here}.{key}", source, tasks, components, own=own)
-
-
-def _dangling_input(
-    here: str,
-    source: dict[str, Any],
-    tasks: dict[str, Any],
-    components: dict[str, Any],
-    *,
-    own: set[str],
-) -> Iterator[str]:
-    for form in ("taskOutputParameter", "taskOutputArtifact"):
-        if form in source:
-            producer = source[form]["producerTask"]
-            output = source[form].get("outputParameterKey") or source[form].get("outputArtifactKey")
-            if producer not in tasks:
-                yield f"{here} comes from task {producer!r}"
-                continue
-            component = components.get(tasks[producer]["componentRef"]["name"], {})
-            if output not in _names(component.get("outputDefinitions", {})):
-                yield f"{here} comes from {producer!r}'s output {output!r}"
-    for form in ("componentInputParameter", "componentInputArtifact"):
-        name = source.get(form)
-        if name and name not in own and not name.endswith("-loop-item"):
-            yield f"{here} comes from input {name!r}"
-
-
-def _names(definitions: dict[str, Any]) -> set[str]:
-    return {*definitions.get("parameters", {}), *definitions.get("artifacts", {})}
+def _dump(*documents: dict[str, Any]) -> str:
+    return yaml.safe_dump_all(documents, sort_keys=True, width=100, allow_unicode=True)
 
 
 def _split_comment(text: str) -> tuple[str, str]:

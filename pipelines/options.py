@@ -36,3 +36,10 @@ class ErrorsChoice(StrEnum):
 
     REFUSE = "refuse"
     NULL = "null"
+
+
+class RuntimeChoice(StrEnum):
+    """How a bundle's model is run."""
+
+    ONNX = "onnx"
+    SKOPS = "skops"

@@ -3,6 +3,7 @@
 from kfp import dsl
 
 from components.score.component import score
+from pipelines.pods import HOUR, SOURCES, Size, furnish
 
 
 @dsl.pipeline(  # type: ignore[untyped-decorator]
@@ -15,6 +16,8 @@ def scoring(
     errors: str = "refuse",
     cpu: str = "1",
     memory: str = "2Gi",
+    cpu_request: str = "500m",
+    memory_request: str = "1Gi",
 ) -> None:
     """Answers every row of a table.
 
@@ -25,7 +28,11 @@ def scoring(
             `null` leaves their answers empty.
         cpu: CPU limit, as Kubernetes writes it.
         memory: memory limit, as Kubernetes writes it.
+        cpu_request: CPU that is kept for the task, at most `cpu`.
+        memory_request: memory that is kept for it, at most `memory`.
     """
     # What lies at an address may change without the address changing.
     answered = score(bundle=bundle, source=source, errors=errors).set_caching_options(False)
-    answered.set_cpu_limit(cpu).set_memory_limit(memory)
+    # Its answers are written whole or not at all, so that it may run again.
+    size = Size(cpu, memory, cpu_request, memory_request)
+    furnish(answered, size, deadline_s=24 * HOUR, retries=2, secrets=(SOURCES,))

@@ -5,24 +5,18 @@ from kfp import dsl
 from components.deploy.component import deploy
 from components.evaluate.component import evaluate
 from components.ingest.component import ingest
+from components.notify.component import notify
 from components.package.component import package
 from components.prepare.component import prepare
 from components.register.component import champion, crown, register
 from components.train.component import train
 from components.validate.component import validate
-
-# Limits of the tasks after the judgement: they hold one model and the validation rows.
-SMALL = ("1", "2Gi")
+from pipelines.pods import HOUR, MINUTE, PRIVACY, REGISTRY, SOURCES, Size, furnish
 
 
 def uncached(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """Switches caching off for a task with effects, or whose inputs change behind their names."""
     return task.set_caching_options(False)
-
-
-def limit(task: dsl.PipelineTask, cpu: str, memory: str) -> None:
-    """Sets a task's CPU and memory limits; both may be pipeline parameters."""
-    task.set_cpu_limit(cpu).set_memory_limit(memory)
 
 
 @dsl.pipeline(  # type: ignore[untyped-decorator]
@@ -37,8 +31,15 @@ def training(
     monitor: str,
     fresh: str = "",
     run_id: str = "",
+    webhook: str = "",
     cpu: str = "1",
     memory: str = "2Gi",
+    cpu_request: str = "500m",
+    memory_request: str = "1Gi",
+    small_cpu: str = "1",
+    small_memory: str = "2Gi",
+    small_cpu_request: str = "100m",
+    small_memory_request: str = "512Mi",
 ) -> None:
     """Trains, judges and deploys one model.
 
@@ -50,66 +51,87 @@ def training(
         monitor: address of the monitor.
         fresh: labelled rows since the last run, a Parquet address; empty for none.
         run_id: the run's name in lineage; empty for KFP's own.
+        webhook: address that is told how the run ended, by a POST of JSON; empty for none.
         cpu: CPU limit of each task that reads or fits the data, as Kubernetes writes it.
         memory: memory limit of the same tasks, as Kubernetes writes it.
+        cpu_request: CPU that is kept for each of them, at most `cpu`.
+        memory_request: memory that is kept for each of them, at most `memory`.
+        small_cpu: CPU limit of each other task; they hold one model and the validation rows.
+        small_memory: memory limit of the same tasks.
+        small_cpu_request: CPU that is kept for each of them, at most `small_cpu`.
+        small_memory_request: memory that is kept for each of them, at most `small_memory`.
     """
-    # What is served now, and the world as it is: both change without any input changing.
-    current = uncached(champion(spec=spec, registry=registry))
-    table = uncached(
-        ingest(spec=spec, fresh=fresh, run_id=run_id, job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
-    )
-    checked = validate(spec=spec, table=table.outputs["data"], champion=current.outputs["current"])
-    parts = prepare(spec=spec, data=checked.outputs["data"])
+    job_id = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+    told = uncached(notify(spec=spec, webhook=webhook, run_id=run_id, job_id=job_id))
 
-    with dsl.ParallelFor(candidates, name="candidates") as candidate:
-        trained = train(
-            spec=spec,
-            candidate=candidate,
-            examples=parts.outputs["train"],
-            validation=parts.outputs["validation"],
-            cpu=cpu,
-            memory=memory,
+    with dsl.ExitHandler(told, name="run"):
+        # What is served now, and the world as it is: both change without any input changing.
+        current = uncached(champion(spec=spec, registry=registry))
+        table = uncached(ingest(spec=spec, fresh=fresh, run_id=run_id, job_id=job_id))
+        checked = validate(
+            spec=spec, table=table.outputs["data"], champion=current.outputs["current"]
         )
-        limit(trained, cpu, memory)
+        parts = prepare(spec=spec, data=checked.outputs["data"])
 
-    judged = evaluate(
-        spec=spec,
-        models=dsl.Collected(trained.outputs["model"]),
-        test=parts.outputs["test"],
-        champion=current.outputs["current"],
-    )
-
-    # On the returned flag: an `If` on any other output is skipped in silence by kfp's local runner.
-    with dsl.If(judged.outputs["Output"] == True, name="approved"):  # noqa: E712
-        packaged = package(
-            spec=spec,
-            best=judged.outputs["best"],
-            examples=parts.outputs["train"],
-            validation=parts.outputs["validation"],
-            evaluation=judged.outputs["evaluation"],
-            statistics=checked.outputs["statistics"],
-        )
-        version = uncached(register(registry=registry, bundle=packaged.outputs["bundle"]))
-        deployed = uncached(
-            deploy(
+        with dsl.ParallelFor(candidates, name="candidates") as candidate:
+            trained = train(
                 spec=spec,
-                bundle=packaged.outputs["bundle"],
-                version=version.outputs["Output"],
-                serving=serving,
-                monitor=monitor,
+                candidate=candidate,
+                examples=parts.outputs["train"],
+                validation=parts.outputs["validation"],
+                cpu=cpu,
+                memory=memory,
             )
-        )
-        crowned = uncached(
-            crown(
-                spec=spec,
-                registry=registry,
-                version=version.outputs["Output"],
-                deployed=deployed.outputs["deployed"],
-            )
+
+        judged = evaluate(
+            spec=spec,
+            models=dsl.Collected(trained.outputs["model"]),
+            test=parts.outputs["test"],
+            champion=current.outputs["current"],
         )
 
-    for task in (current, table, checked, parts, judged):
-        limit(task, cpu, memory)
-    # kfp 2.17 hands a parameter into a group only as a task's argument, never for a limit alone.
-    for task in (packaged, version, deployed, crowned):
-        limit(task, *SMALL)
+        # On the returned flag: kfp's local runner skips an `If` on any other output in silence.
+        with dsl.If(judged.outputs["Output"] == True, name="approved"):  # noqa: E712
+            packaged = package(
+                spec=spec,
+                best=judged.outputs["best"],
+                examples=parts.outputs["train"],
+                validation=parts.outputs["validation"],
+                evaluation=judged.outputs["evaluation"],
+                statistics=checked.outputs["statistics"],
+            )
+            version = uncached(register(registry=registry, bundle=packaged.outputs["bundle"]))
+            deployed = uncached(
+                deploy(
+                    spec=spec,
+                    bundle=packaged.outputs["bundle"],
+                    version=version.outputs["Output"],
+                    serving=serving,
+                    monitor=monitor,
+                )
+            )
+            crowned = uncached(
+                crown(
+                    spec=spec,
+                    registry=registry,
+                    version=version.outputs["Output"],
+                    deployed=deployed.outputs["deployed"],
+                )
+            )
+
+    data = Size(cpu, memory, cpu_request, memory_request)
+    small = Size(small_cpu, small_memory, small_cpu_request, small_memory_request)
+    # Two retries for what only reads, and for what does nothing the second time: `register` knows
+    # its run, `crown` its version. One for `deploy`, which goes on where a lost pod left it, and
+    # which a version that does not prove itself fails twice.
+    furnish(current, small, deadline_s=HOUR, retries=2, secrets=(REGISTRY,))
+    furnish(table, data, deadline_s=6 * HOUR, retries=2, secrets=(SOURCES, PRIVACY))
+    for task in (checked, parts, judged):
+        furnish(task, data, deadline_s=6 * HOUR)
+    furnish(trained, data, deadline_s=24 * HOUR)
+    furnish(packaged, small, deadline_s=2 * HOUR)
+    furnish(version, small, deadline_s=HOUR, retries=2, secrets=(REGISTRY,))
+    furnish(deployed, small, deadline_s=6 * HOUR, retries=1)
+    furnish(crowned, small, deadline_s=HOUR, retries=2, secrets=(REGISTRY,))
+    # It tries again by itself: a pod that failed would be a run that failed.
+    furnish(told, small, deadline_s=10 * MINUTE)

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from components.revision import code_revision
 from pipelines.compile import compile_training
 
@@ -56,12 +58,30 @@ def run_graph(ir: Path, arguments: dict[str, object], root: Path) -> None:
     workspace = root / ".workspace"
     workspace.mkdir(parents=True, exist_ok=True)
     local.init(runner=runner, pipeline_root=str(root), workspace_root=str(workspace))
-    pipeline = components.load_component_from_file(str(ir))
+    pipeline = components.load_component_from_text(_without_pods(ir.read_text(encoding="utf-8")))
     try:
         pipeline(**arguments)
     except RuntimeError as exc:
         print(exc, flush=True)
         raise SystemExit(1) from exc
+
+
+def _without_pods(ir: str) -> str:
+    """Takes out what is meant for pods and what kfp's local runner would obey all the same.
+
+    That is retries, with pauses of half a minute before a person reads why a stage failed, and the
+    place where a pod finds the privacy key; here the engine's environment says where it lies.
+    """
+    from pipelines.pods import KEY_FILE
+
+    pipeline, *_ = yaml.safe_load_all(ir)
+    for graph in (pipeline["root"], *pipeline["components"].values()):
+        for task in graph.get("dag", {}).get("tasks", {}).values():
+            task.pop("retryPolicy", None)
+    for executor in pipeline["deploymentSpec"]["executors"].values():
+        container = executor["container"]
+        container["env"] = [e for e in container.get("env", []) if e["name"] != KEY_FILE]
+    return yaml.safe_dump(pipeline, allow_unicode=True)
 
 
 @contextmanager

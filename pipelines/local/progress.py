@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import Progress as LiveProgress
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+# The exit task: it follows the stages, also one that failed, and is none itself.
+_NO_STAGE = "notify"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TASK = re.compile(
     r"Executing task '(?P<began>[\w.-]+)'"
@@ -175,6 +177,8 @@ class LogReader:
         """Takes one line of the log."""
         # Tasks side by side write into one stream, so a line may hold the words of two.
         for found in _TASK.finditer(_ANSI.sub("", line)):
+            if _NO_STAGE in (found["began"], found["ended"]):
+                continue
             if found["began"]:
                 self.progress.begin(found["began"])
             elif found["ended"] in self.progress.stages:

@@ -15,7 +15,7 @@ from tests.pipelines.laptop import SPEC, Laptop
 from tests.scoring import table
 
 COMMANDS = ["run", "init", "check", "schema", "compile", "serve", "monitor", "status", "rollback"]
-COMMANDS += ["clean", "contract", "inspect", "predict"]
+COMMANDS += ["clean", "contract", "inspect", "predict", "render"]
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -107,14 +107,14 @@ def test_check_of_data_that_breaks_the_contract_is_status_1(laptop: Laptop) -> N
 def test_compile_writes_the_ir(laptop: Laptop) -> None:
     done = laptop.run("compile", "-o", "training.yaml")
     assert done.returncode == 0, done.stderr
-    document = yaml.safe_load((laptop.folder / "training.yaml").read_text())
+    document, _ = yaml.safe_load_all((laptop.folder / "training.yaml").read_text())
     assert document["pipelineInfo"]["name"] == "kubeloop-training"
 
 
 def test_compile_writes_the_scoring_ir(laptop: Laptop) -> None:
     done = laptop.run("compile", "--pipeline", "scoring", "-o", "scoring.yaml")
     assert done.returncode == 0, done.stderr
-    document = yaml.safe_load((laptop.folder / "scoring.yaml").read_text())
+    document, _ = yaml.safe_load_all((laptop.folder / "scoring.yaml").read_text())
     assert document["pipelineInfo"]["name"] == "kubeloop-scoring"
 
 
@@ -159,7 +159,8 @@ def test_readme_names_every_key_command_and_parameter(laptop: Laptop) -> None:
     assert [key for key in keys if f"`{key}`" not in readme] == []
     assert [command for command in COMMANDS if f"| `{command}" not in readme] == []
     golden = Path(__file__).parent / "golden" / "training.yaml"
-    parameters = yaml.safe_load(golden.read_text())["root"]["inputDefinitions"]["parameters"]
+    ir, _ = yaml.safe_load_all(golden.read_text())
+    parameters = ir["root"]["inputDefinitions"]["parameters"]
     assert [name for name in parameters if f"`{name}`" not in readme] == []
     assert "`kubeloop-scoring`" in readme
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipelines.compile import Pipeline, compile_pipeline
 from pipelines.local.graph import task_interpreter
 
 COMPONENT = """
@@ -122,6 +123,28 @@ def test_other_calls_of_python_are_ordinary(*, isolated: bool) -> None:
             check=False,
         )
     assert (done.returncode, done.stdout) == (7, f"True {sys.prefix}\n")
+
+
+RUN = """\
+import json, sys
+from pathlib import Path
+from pipelines.local.graph import run_graph, task_interpreter
+with task_interpreter(isolated=True):
+    run_graph(Path("scoring.yaml"), {"bundle": "gone", "source": "gone.csv"}, Path("root"))
+"""
+
+
+def test_run_graph_tries_no_task_again(tmp_path: Path) -> None:
+    """On a cluster it would, after a pause of half a minute."""
+    (tmp_path / "scoring.yaml").write_text(compile_pipeline(Pipeline.SCORING, "test"))
+    assert "retryPolicy" in (tmp_path / "scoring.yaml").read_text()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", RUN], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert said.count("Executing task") == 1
+    assert "Retrying" not in said
 
 
 @pytest.mark.usefixtures("path_kept")

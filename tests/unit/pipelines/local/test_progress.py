@@ -52,3 +52,11 @@ def test_log_reader_remembers_the_stage_that_failed() -> None:
 def test_log_reader_without_failure_names_none() -> None:
     progress, _ = read(LOG[: LOG.index("23:10:44.497")])
     assert (progress.stage, progress.failed_stage) == ("evaluate", "")
+
+
+def test_log_reader_shows_no_exit_task() -> None:
+    exit_task = LOG[LOG.index("23:10:44.412") :].replace("evaluate", "notify")
+    progress, shown = read(LOG + exit_task.replace("FAILURE", "SUCCESS").replace("ERROR", "INFO"))
+    assert list(progress.stages) == ["train", "evaluate"]
+    assert (progress.stage, progress.failed_stage) == ("evaluate", "evaluate")
+    assert "notify" not in shown

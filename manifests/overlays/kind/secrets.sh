@@ -1,0 +1,51 @@
+#!/bin/sh
+# Puts in the values that no manifest holds. Again is safe: what is there stays, but for the object
+# store's keys, which follow those of Kubeflow Pipelines.
+set -eu
+NAMESPACE=${NAMESPACE:-kubeloop}
+PIPELINES=${PIPELINES:-kubeflow}
+
+# put NAME: a Secret from the lines KEY=VALUE on standard input. Values go from pipe to pipe: neither
+# a command line nor a file ever holds them. The overlay is another field manager, so that neither
+# resets what the other has written.
+put() {
+    kubectl --namespace "$NAMESPACE" create secret generic "$1" \
+        --from-env-file=/dev/stdin --dry-run=client --output=yaml |
+        kubectl apply --server-side --field-manager=kubeloop-secrets --filename=-
+}
+
+random() {
+    od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
+}
+
+# A Secret cannot be used from another namespace, so its two keys are copied, under KServe's names.
+# A pipe does not tell that its first command failed, so that one is tried before.
+kubectl --namespace "$PIPELINES" get secret mlpipeline-minio-artifact --output=name >/dev/null
+kubectl --namespace "$PIPELINES" get secret mlpipeline-minio-artifact --output=go-template='AWS_ACCESS_KEY_ID={{.data.accesskey | base64decode}}
+AWS_SECRET_ACCESS_KEY={{.data.secretkey | base64decode}}
+' | put object-store
+
+# Asked at once and outside of a condition: an answer that fails must not look like one that is empty.
+known=$(kubectl --namespace "$NAMESPACE" get secret tracking-database monitor-webhook \
+    --ignore-not-found --output=name)
+
+case $known in
+*secret/tracking-database*) echo "secret/tracking-database is there and stays" ;;
+*)
+    # The database takes its password once, when its volume is empty.
+    password=$(random)
+    put tracking-database <<END
+password=$password
+uri=postgresql+psycopg://mlflow:$password@postgresql:5432/mlflow
+END
+    ;;
+esac
+
+case $known in
+*secret/monitor-webhook*) echo "secret/monitor-webhook is there and stays" ;;
+*)
+    put monitor-webhook <<END
+token=$(random)
+END
+    ;;
+esac
