@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 LOCKS := docker/locks
 STAMP := $(VENV)/.installed
 TESTS ?= tests
+# The images' base: the public one, or whatever BASE names, by tag or by digest.
+BASE ?= python:3.11-slim
 
-.PHONY: help run test setup lint lock golden bench bench-data bench-serve bench-soak clean
+.PHONY: help run test setup lint lock manifests golden images images-push test-containers \
+	bench bench-data bench-serve bench-soak clean
 
 help: ## Show the commands.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
 run: setup ## Run the whole loop on scikit-learn's breast-cancer data.
 	$(BIN)/kubeloop run pipelines/specs/breast-cancer.yaml
@@ -21,11 +24,12 @@ test: setup ## Run the tests.
 setup: $(STAMP) ## Make .venv and install the lock into it, once.
 
 # The stamp is newer than the lock and the project's own metadata once both are installed.
-$(STAMP): $(LOCKS)/uv.txt $(LOCKS)/development.txt pyproject.toml
+$(STAMP): $(LOCKS)/installer.txt $(LOCKS)/development.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "Kubeloop needs Python 3.11, 3.12 or 3.13, this is %d.%d: set PYTHON=python3.x and remove .venv" % v)'
-	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --require-hashes -r $(LOCKS)/uv.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCKS)/development.txt
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --require-hashes -r $(LOCKS)/installer.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCKS)/development.txt \
+		--build-constraints $(LOCKS)/installer.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
@@ -35,19 +39,34 @@ lint: setup ## Check style, types and the arrows between packages.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# One universal lock for development holds everything; the images' locks are parts of it.
+# One universal lock for development holds everything; the images' locks are parts of it. What
+# installs them has a lock too: uv, and the setuptools that builds a library published as source.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 lock: setup ## Resolve the pins again and write docker/locks/.
-	echo 'uv>=0.13,<0.14' | $(COMPILE) - --output-file $(LOCKS)/uv.txt --no-annotate
+	printf '%s\n' 'uv>=0.13,<0.14' 'setuptools>=84,<85' | \
+		$(COMPILE) - --output-file $(LOCKS)/installer.txt --no-annotate
 	$(COMPILE) pyproject.toml --all-extras --group development --output-file $(LOCKS)/development.txt
-	for image in pipeline serve monitor; do \
-		$(COMPILE) pyproject.toml --extra $$image --constraint $(LOCKS)/development.txt \
-			--no-annotate --output-file $(LOCKS)/$$image.txt || exit 1; \
+	for image in pipeline serve serve-skops monitor; do \
+		$(COMPILE) pyproject.toml $$(echo "-$$image" | sed 's/-/ --extra /g') \
+			--constraint $(LOCKS)/development.txt --no-annotate \
+			--output-file $(LOCKS)/$$image.txt || exit 1; \
 	done
+
+manifests: setup ## Test the manifests and print what they ask for (needs kubectl and promtool).
+	$(BIN)/pytest -n 0 -rP tests/manifests
 
 golden: setup ## Write the golden IR again, after a change that is meant.
 	$(BIN)/pytest tests/pipelines/test_golden.py --update-golden
+
+images: ## Build the images for this machine's Docker and print their sizes (BASE=IMAGE:TAG).
+	BASE='$(BASE)' PYTHON='$(PYTHON)' docker/images.sh build
+
+images-push: ## Push the images that were built to REGISTRY=HOST[:PORT][/PATH].
+	PYTHON='$(PYTHON)' docker/images.sh push '$(REGISTRY)'
+
+test-containers: setup images ## Test the images: train, serve and watch in containers (needs Docker).
+	$(BIN)/pytest tests/containers --docker -n 0
 
 bench: setup ## Print the benchmarks' tables.
 	for bench in loop scores; do $(BIN)/python tests/benchmarks/bench_$$bench.py || exit 1; done

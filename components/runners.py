@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from components.errors import BundleError
+from components.revision import VERSION
 from components.signature import Numbers, Strings
 
 # What scikit-learn's own estimators need beyond skops' defaults (measured with skops 0.16), and
@@ -78,8 +80,18 @@ def skops_runner(model: Path) -> Runner:
 
     Returns:
         A function from the two tensors to probabilities or values.
+
+    Raises:
+        BundleError: skops is not installed, as in the server's first image.
     """
-    from skops import io
+    try:
+        from skops import io
+    except ModuleNotFoundError as exc:
+        msg = (
+            f"it needs scikit-learn and skops, and {exc.name!r} is not installed here; in a "
+            f"container, serve it from the image kubeloop/serve:{VERSION}-skops"
+        )
+        raise BundleError(msg) from exc
 
     pipeline = io.load(model, trusted=list(TRUSTED_TYPES))
 

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from components.monitor import refusal, truth
 from components.monitor.totals import Content, Total
 from components.monitor.versions import Versions
+from components.revision import VERSION, code_revision
 
 UNREGISTERED: Final = "unregistered"
 REFUSED: Final = "refused"
@@ -56,6 +57,13 @@ class Metrics:
     def __init__(self) -> None:
         """Makes the metrics that describe this process."""
         self.registry = CollectorRegistry()
+        build = Gauge(
+            "kubeloop_monitor_build_info",
+            "The code that collects; always 1.",
+            ["version", "revision"],
+            registry=self.registry,
+        )
+        build.labels(VERSION, code_revision()).set(1)
         self.commit_seconds = Histogram(
             "kubeloop_monitor_commit_seconds",
             f"Seconds from a group's first write to its commit on the disk. {_SINCE_START}",

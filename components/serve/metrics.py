@@ -16,6 +16,7 @@ from prometheus_client import Counter as Series
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 
+from components.revision import VERSION, code_revision
 from components.serve.runtime import Model
 
 MODEL = ("model_name", "model_version")
@@ -53,6 +54,9 @@ class Metrics:
         def gauge(name: str, help_text: str, *labels: str) -> Gauge:
             return Gauge(name, help_text, (*MODEL, *labels), registry=registry)
 
+        text = "The code that serves; always 1."
+        build = Gauge("kubeloop_build_info", text, ("version", "revision"), registry=registry)
+        build.labels(VERSION, code_revision()).set(1)
         text = "Requests being read or answered now."
         self.in_flight = gauge("kubeloop_requests_in_flight", text)
         text = "The model in service; always 1."

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,14 @@ def test_load_of_a_skops_bundle_answers_as_the_fitted_pipeline(
     write(tmp_path, fitted.manifest.model_copy(update={"runtime": "skops"}))
     prediction = load(tmp_path).predict(*tensors(fitted.manifest.signature, GOLDEN))
     assert prediction.labels == ["No", "Yes", "Yes", "No"]
+
+
+def test_skops_runner_without_skops_names_the_image_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skops", None)
+    with pytest.raises(BundleError, match=r"the image kubeloop/serve:\d+\.\d+\.\d+-skops"):
+        skops_runner(tmp_path / "model.skops")
 
 
 def test_skops_runner_refuses_a_type_outside_the_list(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from components.monitor.metrics import Metrics
 from components.monitor.totals import Content, Total
 from components.monitor.versions import Version
+from components.revision import VERSION
 
 SEEN = Total("churn", 3, True, 5, 9, 4, 2, 1, 2)
 EARLY = Total("churn", 3, False, 1, 1, 1, 0, 1, 2)
@@ -35,6 +36,11 @@ def test_metrics_registered_version_labelled(metrics: Metrics) -> None:
     assert found["kubeloop_monitor_labelled_total", ("churn", "3")] == 4
     assert found["kubeloop_monitor_model_info", ("churn", "3", "onnx", "binary")] == 1
     assert found["kubeloop_monitor_feedback_pending", ()] == 6
+
+
+def test_metrics_name_the_code_that_collects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBELOOP_REVISION", "abc123")
+    assert samples(Metrics())["kubeloop_monitor_build_info", ("abc123", VERSION)] == 1
 
 
 def test_metrics_unregistered_counted_together_and_never_named(metrics: Metrics) -> None:

@@ -1,5 +1,7 @@
+import pytest
 from prometheus_client import CollectorRegistry
 
+from components.revision import VERSION
 from components.serve.metrics import Metrics
 from components.serve.runtime import Model
 
@@ -22,6 +24,14 @@ def test_meter_of_a_model_counts_under_its_labels(model: Model) -> None:
     assert value("kubeloop_predictions_total", MODEL | {"label": "Yes"}) == 2
     labels = {"feature": "city", "reason": "unseen"}
     assert value("kubeloop_invalid_values_total", MODEL | labels) == 2
+
+
+def test_metrics_name_the_code_that_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBELOOP_REVISION", "abc123")
+    registry = CollectorRegistry()
+    Metrics(registry)
+    labels = {"version": VERSION, "revision": "abc123"}
+    assert registry.get_sample_value("kubeloop_build_info", labels) == 1
 
 
 def test_meter_of_no_model_counts_under_the_empty_name() -> None:
