@@ -60,13 +60,16 @@ def onnx_runner(model: Path) -> Runner:
 
     outputs, both = [output], len(wanted) == 2
     only = next(iter(wanted))
+    # The wrapper looks for inputs that are missing, by name, at each call: 1.5 of a row's 8 us. Ours
+    # are always there. What is inside of it is not public, and so not relied on.
+    inner = getattr(session, "_sess", session)
 
     def run(numbers: Numbers, strings: Strings) -> NDArray[np.float64]:
         if both:
             feed: dict[str, Any] = {"numbers": numbers, "strings": strings}
         else:
             feed = {only: numbers if only == "numbers" else strings}
-        found: NDArray[np.float64] = session.run(outputs, feed)[0].astype(np.float64)
+        found: NDArray[np.float64] = inner.run(outputs, feed, None)[0].astype(np.float64)
         return found
 
     return run

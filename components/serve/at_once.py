@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from components.serve.contract import Contract, Tensors
 from components.serve.limits import Limits
-from components.serve.quick import Form
 from components.serve.tensor import BYTES, FLOATS, Tensor
 
 
@@ -33,7 +32,9 @@ def read_at_once(
     if len(tensors) == 1 and first.name == "numbers" and len(contract.names) == first.shape[-1]:
         matrix = len(first.shape) == 2 and not contract.matrices["strings"]
         values = first.quick() if matrix and first.datatype in FLOATS else None
-        return None if values is None else contract.quick(values, (), Form(rows, False, booleans))
+        if values is None:
+            return None
+        return contract.quick(values, (), rows, by_column=False, booleans=booleans)
     cut, places = len(contract.numbers), contract.places
     shapes = ((rows,), (rows, 1))
     columns: list[Any] = [None] * len(contract.names)
@@ -53,7 +54,9 @@ def read_at_once(
     if any(column is None for column in columns):
         return None
     flat = np.frombuffer(b"".join(columns[:cut]), "<f4") if joined else _flat(columns[:cut])
-    return None if flat is None else contract.quick(flat, columns[cut:], Form(rows, True, booleans))
+    if flat is None:
+        return None
+    return contract.quick(flat, columns[cut:], rows, by_column=True, booleans=booleans)
 
 
 def _flat(columns: list[Any]) -> Any:

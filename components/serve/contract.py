@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.dates.reading import Moments, parse
-from components.serve.quick import Form, plain_numbers, text_table
+from components.serve.quick import plain_numbers, text_table
 from components.serve.refusal import MAX_SHOWN, Problems, clipped
 from components.serve.values import absent, as_text, number, refuse, strange
 from components.signature import Feature, Numbers, Signature, Strings, with_dates
@@ -96,22 +96,32 @@ class Contract:
         return Tensors(complete, string_tensor, unseen, dates)
 
     def quick(
-        self, numbers: Sequence[object] | NDArray[Any], texts: Columns, form: Form
+        self,
+        numbers: Sequence[object] | NDArray[Any],
+        texts: Columns,
+        rows: int,
+        *,
+        by_column: bool,
+        booleans: bool,
     ) -> Tensors | None:
         """Reads rows in which nothing is wrong, missing or unseen; most are such.
 
         Args:
             numbers: the values of all float32 inputs one after another, or an array of them.
             texts: the values of each string input, then of each date.
-            form: how they lie.
+            rows: n.
+            by_column: whether numbers come column by column; else row by row.
+            booleans: whether a truth value may be among the numbers.
 
         Returns:
             What `read` would return; None where `read` has to look.
         """
-        tensor = None if self._tokens else plain_numbers(numbers, form)
+        if self._tokens:
+            return None
+        tensor = plain_numbers(numbers, rows, by_column=by_column, booleans=booleans)
         if tensor is None:
             return None
-        strings: Strings = np.empty((form.rows, 0), dtype=object)
+        strings: Strings = np.empty((rows, 0), dtype=object)
         none = strings
         if self._tables:
             try:
@@ -120,13 +130,12 @@ class Contract:
                 read = [table[value] for table, column in pairs for value in column]
             except (KeyError, TypeError):
                 return None
-            columns = np.array(read, dtype=object).reshape(-1, form.rows)
+            columns = np.array(read, dtype=object).reshape(-1, rows)
             strings = np.ascontiguousarray(columns.T)
         if not self.dates:
             return Tensors(tensor, strings, {}, none)
         problems = Problems()
-        rows = list(zip(*texts, strict=True))
-        dates, moments = self._read_dates(rows, problems)
+        dates, moments = self._read_dates(list(zip(*texts, strict=True)), problems)
         problems.refuse()
         return Tensors(with_dates(self._signature, tensor, moments), strings, {}, dates)
 

@@ -1,6 +1,6 @@
 """A V2 request over HTTP once it is parsed, and what its parameters may be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ class Infer:
     """
 
     id: object
-    tensors: list[Tensor]
+    tensors: Sequence[Tensor]
     wanted: list[tuple[str, bool]] = field(default_factory=list)
     binary: bool = False
 

@@ -6,7 +6,7 @@ is wrong; where both read, they give the same tensors.
 
 import struct
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +18,6 @@ from components.truth import TRUTH
 _PLAIN = frozenset((float, int))
 
 
-class Form(NamedTuple):
-    """How values lie that are to be read at once.
-
-    Attributes:
-        rows: n.
-        by_column: whether numbers come column by column; else row by row.
-        booleans: whether a truth value may be among the numbers, which no later step would tell.
-    """
-
-    rows: int
-    by_column: bool
-    booleans: bool
-
-
 def may_hold_booleans(body: bytes) -> bool:
     """Returns whether JSON may hold a truth value: it has one spelling, but in other encodings."""
     # A search for one byte takes a tenth of one for a word, and numbers hold neither u nor l.
@@ -40,12 +26,16 @@ def may_hold_booleans(body: bytes) -> bool:
     )
 
 
-def plain_numbers(values: Sequence[object] | NDArray[Any], form: Form) -> Numbers | None:
+def plain_numbers(
+    values: Sequence[object] | NDArray[Any], rows: int, *, by_column: bool, booleans: bool
+) -> Numbers | None:
     """Reads numbers of which none is missing or out of range.
 
     Args:
         values: of all float32 inputs one after another, or an array of them.
-        form: how they lie.
+        rows: n.
+        by_column: whether they come column by column; else row by row.
+        booleans: whether a truth value may be among them, which no later step would tell.
 
     Returns:
         float32 (n, inputs); None where a value is anything else.
@@ -53,7 +43,7 @@ def plain_numbers(values: Sequence[object] | NDArray[Any], form: Form) -> Number
     if isinstance(values, np.ndarray):
         with np.errstate(over="ignore"):
             narrow = values.astype(np.float32, copy=False)
-    elif form.booleans and not _PLAIN.issuperset(map(type, values)):
+    elif booleans and not _PLAIN.issuperset(map(type, values)):
         return None
     else:
         try:
@@ -65,9 +55,9 @@ def plain_numbers(values: Sequence[object] | NDArray[Any], form: Form) -> Number
     # Where the sum of squares is finite, so is every value; it is for all but astronomic ones.
     if not narrow.dot(narrow) <= FLOAT32_MAX:
         return None
-    if form.by_column:
-        return np.ascontiguousarray(narrow.reshape(-1, form.rows).T)
-    return narrow.reshape(form.rows, -1)
+    if by_column:
+        return np.ascontiguousarray(narrow.reshape(-1, rows).T)
+    return narrow.reshape(rows, -1)
 
 
 def text_table(feature: Feature, missing: Collection[str]) -> dict[object, str]:

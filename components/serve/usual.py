@@ -5,6 +5,7 @@ Whatever else is in a document is left to `v2_body`, which says what is wrong.
 
 from typing import Any
 
+from components.serve.columns import plain_columns
 from components.serve.infer import Infer, loose_flaw, parameter, strict_flaw
 from components.serve.tensor import Tensor
 
@@ -20,6 +21,13 @@ def usual_json(document: dict[str, Any]) -> Infer | None:
         return None
     if "parameters" in document and strict_flaw(document) is not None:
         return None
+    tensors = plain_columns(inputs) or _tensors(inputs)
+    if tensors is None:
+        return None
+    return Infer(identity, tensors, [], bool(parameter(document, "binary_data_output")))
+
+
+def _tensors(inputs: list[Any]) -> list[Tensor] | None:
     tensors = []
     for entry in inputs:
         if type(entry) is not dict:
@@ -35,7 +43,7 @@ def usual_json(document: dict[str, Any]) -> Infer | None:
         if "parameters" in entry and strict_flaw(entry) is not None:
             return None
         tensors.append(Tensor(name, datatype, tuple(shape), values))
-    return Infer(identity, tensors, [], bool(parameter(document, "binary_data_output")))
+    return tensors
 
 
 def usual_binary(document: dict[str, Any], body: bytes, at: int) -> Infer | None:

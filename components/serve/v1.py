@@ -12,7 +12,6 @@ import orjson
 from components.bundle import Prediction
 from components.serve.contract import Contract, Tensors
 from components.serve.limits import Limits
-from components.serve.quick import Form
 from components.serve.refusal import Problems, RefusalError, shown
 
 # By these members KServe knows a CloudEvent, whose data is the request.
@@ -60,7 +59,7 @@ def read(
     parts = ordered if whole else [row[:cut] for row in ordered]
     texts = () if whole else list(zip(*ordered, strict=True))[cut:]
     numbers = parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
-    found = contract.quick(numbers, texts, Form(len(rows), False, booleans))
+    found = contract.quick(numbers, texts, len(rows), by_column=False, booleans=booleans)
     if found is not None:
         return found
     return contract.read([row[:cut] for row in ordered], [row[cut:] for row in ordered])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from components.bundle import Manifest, Prediction
 from components.serve.at_once import read_at_once
+from components.serve.columns import Columns
 from components.serve.contract import Contract, Rows, Tensors
 from components.serve.infer import Infer
 from components.serve.limits import Limits
@@ -53,7 +54,11 @@ def read(
         RefusalError: tensors are missing, unknown, of the wrong datatype or shape, or values
             break the signature.
     """
-    if (found := read_at_once(tensors, contract, limits, booleans=booleans)) is not None:
+    if isinstance(tensors, Columns):
+        found = tensors.read(contract, limits, booleans=booleans)
+    else:
+        found = read_at_once(tensors, contract, limits, booleans=booleans)
+    if found is not None:
         return found
     problems = Problems()
     columns: dict[str, Sequence[object]] = {}

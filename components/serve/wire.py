@@ -169,6 +169,6 @@ def write_reply(reply: Reply, always: Headers) -> bytes:
         if name == _JSON_LENGTH:
             kind = b"application/octet-stream"
         lines += (name, b": ", value, b"\r\n")
-    lines += (b"content-type: ", kind, b"\r\ncontent-length: %d\r\n\r\n" % len(reply.body))
-    lines.append(reply.body)
+    length = b"\r\ncontent-length: %d\r\n\r\n" % len(reply.body)
+    lines += (b"content-type: ", kind, length, reply.body)
     return b"".join(lines)

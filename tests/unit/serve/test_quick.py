@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from components.serve import v1, v2
 from components.serve.contract import Contract, Tensors
 from components.serve.limits import Limits
-from components.serve.quick import Form
 from components.serve.refusal import RefusalError
 from components.serve.tensor import Tensor
 from components.signature import Feature, Output, Signature
@@ -50,7 +49,9 @@ def test_quick_of_any_rows_gives_what_read_gives_or_nothing(rows: list[tuple[Any
     flat = [value for row in numbers for value in row]
     wanted = outcome(lambda: CONTRACT.read(numbers, texts))
     columns = list(zip(*texts, strict=True))
-    found = outcome(lambda: CONTRACT.quick(flat, columns, Form(len(rows), False, True)))
+    found = outcome(
+        lambda: CONTRACT.quick(flat, columns, len(rows), by_column=False, booleans=True)
+    )
     if found is None:
         return
     if isinstance(found, str) or isinstance(wanted, str) or wanted is None:
@@ -65,7 +66,7 @@ def test_quick_of_any_rows_gives_what_read_gives_or_nothing(rows: list[tuple[Any
 
 def test_quick_takes_the_rows_that_most_are() -> None:
     flat, texts = [1, 2.5], [["Bern"], ["basic"], ["yes"], ["2024-02-29"]]
-    assert CONTRACT.quick(flat, texts, Form(1, False, True)) is not None
+    assert CONTRACT.quick(flat, texts, 1, by_column=False, booleans=True) is not None
 
 
 @pytest.mark.parametrize("raw", [True, False])
