@@ -60,8 +60,8 @@ def onnx_runner(model: Path) -> Runner:
 
     outputs, both = [output], len(wanted) == 2
     only = next(iter(wanted))
-    # The wrapper looks for inputs that are missing, by name, at each call: 1.5 of a row's 8 us. Ours
-    # are always there. What is inside of it is not public, and so not relied on.
+    # The wrapper looks for missing inputs, by name, at each call: 1.5 of a row's 8 us. Ours are
+    # always there. What is inside of it is not public, and so not relied on.
     inner = getattr(session, "_sess", session)
 
     def run(numbers: Numbers, strings: Strings) -> NDArray[np.float64]:

@@ -214,9 +214,12 @@ class Endpoint:
         if holds_json(head.headers.get("content-type", "")):
             infer = parse_json(body)
             model = self._models.find(name)
+            booleans = may_hold_booleans(body)
         else:
             model = self._models.find(name)
             infer = parse_binary(body, json_length(head.headers), name)
+            # Where all is bytes nobody asks, and bytes may look like any letters.
+            booleans = True
         if version is not None and version != str(model.version):
             msg = f"model {model.name!r} has version {model.version} in service, "
             msg += f"not {clipped(version)}"
@@ -224,7 +227,6 @@ class Endpoint:
         if isinstance(identity, RefusalError):
             raise identity
         identity = identity or request_id(infer.id)
-        booleans = may_hold_booleans(body)
         rows = v2.read(infer.tensors, model.contract, self._limits, booleans=booleans)
         prediction = model.predict(rows)
         content, size = v2.write(infer, v2.answers(prediction), model.name, model.version, identity)

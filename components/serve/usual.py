@@ -5,7 +5,7 @@ Whatever else is in a document is left to `v2_body`, which says what is wrong.
 
 from typing import Any
 
-from components.serve.columns import plain_columns
+from components.serve.columns import json_columns, raw_columns
 from components.serve.infer import Infer, loose_flaw, parameter, strict_flaw
 from components.serve.tensor import Tensor
 
@@ -21,7 +21,7 @@ def usual_json(document: dict[str, Any]) -> Infer | None:
         return None
     if "parameters" in document and strict_flaw(document) is not None:
         return None
-    tensors = plain_columns(inputs) or _tensors(inputs)
+    tensors = json_columns(inputs) or _tensors(inputs)
     if tensors is None:
         return None
     return Infer(identity, tensors, [], bool(parameter(document, "binary_data_output")))
@@ -51,6 +51,13 @@ def usual_binary(document: dict[str, Any], body: bytes, at: int) -> Infer | None
     inputs = document.get("inputs")
     if type(inputs) is not list or "outputs" in document or at < 0:
         return None
+    tensors = raw_columns(inputs, body, at) or _raw_tensors(inputs, body, at)
+    if tensors is None or loose_flaw(document) is not None:
+        return None
+    return Infer(document.get("id"), tensors, [], bool(parameter(document, "binary_data_output")))
+
+
+def _raw_tensors(inputs: list[Any], body: bytes, at: int) -> list[Tensor] | None:
     tensors, end = [], len(body)
     for entry in inputs:
         if type(entry) is not dict or "data" in entry:
@@ -73,6 +80,4 @@ def usual_binary(document: dict[str, Any], body: bytes, at: int) -> Infer | None
             return None
         tensors.append(Tensor(name, datatype, tuple(shape), None, body[at : at + size]))
         at += size
-    if loose_flaw(document) is not None:
-        return None
-    return Infer(document.get("id"), tensors, [], bool(parameter(document, "binary_data_output")))
+    return tensors

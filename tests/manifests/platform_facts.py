@@ -109,7 +109,7 @@ REQUESTS = (
     Request("kube-apiserver", "250m", "0", f"{_KUBEADM}/controlplane/manifests.go"),
     Request("kube-controller-manager", "200m", "0", f"{_KUBEADM}/controlplane/manifests.go"),
     Request("kube-scheduler", "100m", "0", f"{_KUBEADM}/controlplane/manifests.go"),
-    Request("etcd", "100m", "100Mi", f"{_KUBEADM}/etcd/local.go"),
+    Request("etcd", "100m", "100Mi", f"{_KUBEADM}/etcd/local.go, by its pull request 94479"),
     Request("coredns, two", "200m", "140Mi", f"{_KUBEADM}/addons/dns/manifests.go"),
     Request("kindnet", "100m", "50Mi", "kind v0.32.0: pkg/build/nodeimage/const_cni.go"),
     Request("ml-pipeline", "250m", "500Mi", f"{_KFP_BASE}/ml-pipeline-apiserver-deployment.yaml"),

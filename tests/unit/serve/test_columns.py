@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.serve import v2
-from components.serve.columns import Columns, plain_columns
+from components.serve.columns import Columns, json_columns, raw_columns
 from components.serve.limits import Limits
 from components.serve.refusal import RefusalError
 from components.serve.runtime import Model
-from components.serve.usual import _tensors
+from components.serve.tensor import encoded
+from components.serve.usual import _raw_tensors, _tensors
 
 NAMES = ("age", "income", "city", "plan")
 VALUES = st.one_of(
@@ -76,7 +77,7 @@ def outcome(read: Callable[[], Any]) -> Any:
 @anything
 @given(entries=inputs())
 def test_columns_are_read_as_each_tensor_by_itself(model: Model, entries: list[Any]) -> None:
-    columns = plain_columns(entries)
+    columns = json_columns(entries)
     if columns is None:
         return
     tensors = _tensors(entries)
@@ -98,7 +99,7 @@ def test_columns_in_any_order_are_read_without_taking_them_apart(model: Model) -
         entry("city", ["Bern", None]),
         entry("age", [1, 2]),
     ]
-    columns = plain_columns(given)
+    columns = json_columns(given)
     assert isinstance(columns, Columns)
     rows = columns.read(model.contract, Limits(), booleans=False)
     assert rows is not None
@@ -123,18 +124,21 @@ def test_columns_in_any_order_are_read_without_taking_them_apart(model: Model) -
     ],
 )
 def test_columns_of_another_form_are_left_to_the_strict_reading(change: dict[str, Any]) -> None:
-    assert plain_columns([entry("age", [1]), entry("income", [1])]) is not None
-    assert plain_columns([entry("age", [1]), entry("income", [1]) | change]) is None
+    given = [entry(name, [1]) for name in ("age", "income", "city")]
+    assert json_columns(given) is not None
+    assert json_columns([given[0], given[1] | change, given[2]]) is None
 
 
-@pytest.mark.parametrize("given", [[], [5], [entry("age", [1]), None], [{"name": "age"}]])
+@pytest.mark.parametrize(
+    "given", [[], [5] * 3, [entry("age", [1]), None, 5], [{"name": "age"}] * 3]
+)
 def test_inputs_that_are_no_columns_are_left_to_the_strict_reading(given: list[Any]) -> None:
-    assert plain_columns(given) is None
+    assert json_columns(given) is None
 
 
 def test_columns_of_more_rows_than_allowed_are_left_to_the_refusal(model: Model) -> None:
     names = zip(NAMES, ([1, 2], [1, 2], ["Bern"] * 2, ["basic"] * 2), strict=True)
-    columns = plain_columns([entry(name, values) for name, values in names])
+    columns = json_columns([entry(name, values) for name, values in names])
     assert columns is not None
     assert columns.read(model.contract, Limits(rows=2), booleans=False) is not None
     assert columns.read(model.contract, Limits(rows=1), booleans=False) is None
@@ -151,7 +155,7 @@ def test_columns_of_more_rows_than_allowed_are_left_to_the_refusal(model: Model)
 def test_columns_unlike_the_signature_are_left_to_the_refusal(
     model: Model, given: list[Any]
 ) -> None:
-    columns = plain_columns([*given, entry("city", ["Bern"]), entry("plan", ["basic"])])
+    columns = json_columns([*given, entry("city", ["Bern"]), entry("plan", ["basic"])])
     assert columns is not None
     assert columns.read(model.contract, Limits(), booleans=False) is None
 
@@ -159,6 +163,140 @@ def test_columns_unlike_the_signature_are_left_to_the_refusal(
 def test_text_that_is_said_to_be_a_number_is_left_to_the_refusal(model: Model) -> None:
     numbers = [entry("age", [1]), entry("income", [1])]
     texts = [entry("city", ["Bern"], datatype="FP32"), entry("plan", ["basic"])]
-    columns = plain_columns([*numbers, *texts])
+    columns = json_columns([*numbers, *texts])
+    assert columns is not None
+    assert columns.read(model.contract, Limits(), booleans=False) is None
+
+
+@st.composite
+def packed(draw: st.DrawFn) -> tuple[list[Any], bytes]:
+    """Binary columns and a body that ends with them; each has a chance of being wrong."""
+    entries, body = [], draw(st.binary(max_size=3))
+    names = draw(st.permutations(NAMES)) if draw(st.booleans()) else list(NAMES)
+    for name in names:
+        number = name in ("age", "income")
+        values: Any = np.array([1.5, 2], "<f4") if number else np.array(["Bern", "basic"], object)
+        raw = encoded(values)
+        entry = {
+            "name": name,
+            "datatype": "FP32" if number else "BYTES",
+            "shape": [2, 1],
+            "parameters": {"binary_data_size": len(raw)},
+        }
+        change = draw(st.integers(0, 24))
+        if change == 0:
+            raw = draw(st.binary(max_size=12))
+            entry["parameters"] = {"binary_data_size": len(raw)}
+        elif change == 1:
+            size = draw(st.sampled_from([-1, 3, 4, 8, 9, 10**9, "8", True, None]))
+            entry["parameters"] = draw(st.sampled_from([{"binary_data_size": size}, {}, None, 5]))
+        elif change == 2:
+            entry["datatype"] = draw(st.sampled_from(["BYTES", "FP32", "FP64", "INT64"]))
+        elif change == 3:
+            entry["name"] = draw(st.sampled_from([*NAMES, "email", "zzz"]))
+        elif change == 4:
+            entry["shape"] = draw(SHAPES)
+        elif change == 5:
+            entry["data"] = [1]
+        entries.append(entry)
+        body += raw
+    return entries, body
+
+
+@anything
+@given(sent=packed(), at=st.integers(0, 3))
+def test_raw_columns_are_read_as_each_tensor_by_itself(
+    model: Model, sent: tuple[list[Any], bytes], at: int
+) -> None:
+    entries, body = sent
+    columns = raw_columns(entries, body, at)
+    if columns is None:
+        return
+    tensors = _raw_tensors(entries, body, at)
+    assert list(columns) == tensors
+    together = outcome(lambda: v2.read(columns, model.contract, Limits()))
+    assert together == outcome(lambda: v2.read(tensors or [], model.contract, Limits()))
+
+
+def raw_entry(name: str, size: Any, **members: Any) -> dict[str, Any]:
+    datatype = "FP32" if name in ("age", "income") else "BYTES"
+    sized = {"parameters": {"binary_data_size": size}}
+    return {"name": name, "datatype": datatype, "shape": [1]} | sized | members
+
+
+TEXTS = encoded(np.array(["Bern"], object)) + encoded(np.array(["basic"], object))
+NUMBERS = np.array([3, 4.5], "<f4").tobytes()
+
+
+def raw_inputs() -> list[dict[str, Any]]:
+    sizes = {"city": 8, "plan": 9, "income": 4, "age": 4}
+    return [raw_entry(name, size) for name, size in sizes.items()]
+
+
+def test_raw_columns_in_any_order_are_read_without_taking_them_apart(model: Model) -> None:
+    columns = raw_columns(raw_inputs(), b"{}" + TEXTS + NUMBERS, 2)
+    assert isinstance(columns, Columns)
+    rows = columns.read(model.contract, Limits(), booleans=True)
+    assert rows is not None
+    assert rows.numbers.tolist() == [[4.5, 3]]
+    assert rows.strings.tolist() == [["Bern", "basic"]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": {}},
+        {"parameters": {"binary_data_size": -4}},
+        {"parameters": {"binary_data_size": 5}},
+        {"parameters": {"binary_data_size": True}},
+        {"parameters": {"binary_data_size": "4"}},
+        {"parameters": [4]},
+        {"data": [1]},
+    ],
+)
+def test_raw_columns_of_another_form_are_left_to_the_strict_reading(change: dict[str, Any]) -> None:
+    given = raw_inputs()
+    body = TEXTS + NUMBERS
+    assert raw_columns(given, body, 0) is not None
+    assert raw_columns(given, body[:-1], 0) is None
+    assert raw_columns([*given[:-1], given[-1] | change], body, 0) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "email"},
+        {"datatype": "FP64"},
+        {"parameters": {"binary_data_size": 0}},
+    ],
+)
+def test_raw_columns_unlike_the_signature_are_left_to_the_refusal(
+    model: Model, change: dict[str, Any]
+) -> None:
+    given = raw_inputs()
+    columns = raw_columns([*given[:-1], given[-1] | change], TEXTS + NUMBERS, 0)
+    assert columns is not None
+    assert columns.read(model.contract, Limits(), booleans=True) is None
+
+
+def test_raw_texts_that_do_not_fill_their_bytes_are_left_to_the_refusal(model: Model) -> None:
+    columns = raw_columns(raw_inputs(), b"\5" + TEXTS[1:] + NUMBERS, 0)
+    assert columns is not None
+    assert columns.read(model.contract, Limits(), booleans=True) is None
+
+
+def test_columns_of_uneven_lengths_are_left_to_the_refusal(model: Model) -> None:
+    """Together they would hold as many values as they should."""
+    texts = [entry("city", ["Bern"] * 2), entry("plan", ["basic"] * 2)]
+    uneven = [entry("age", [1, 2, 3], shape=[2]), entry("income", [1], shape=[2])]
+    columns = json_columns([*uneven, *texts])
+    assert columns is not None
+    assert columns.read(model.contract, Limits(), booleans=False) is None
+    numbers = [entry("age", [1, 2]), entry("income", [1, 2])]
+    texts = [
+        entry("city", ["Bern"] * 3, shape=[2]),
+        entry("plan", ["basic"], shape=[2]),
+    ]
+    columns = json_columns([*numbers, *texts])
     assert columns is not None
     assert columns.read(model.contract, Limits(), booleans=False) is None
