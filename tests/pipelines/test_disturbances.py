@@ -1,5 +1,7 @@
 """Runs that are disturbed: interrupted, killed, in each other's way. The served model stays."""
 
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -7,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,21 @@ def first_version(laptop: Laptop) -> None:
     assert (laptop.served() or {})["version"] == 1
 
 
+@contextlib.contextmanager
+def at_stage(laptop: Laptop, stage: str, *overrides: str) -> "Iterator[subprocess.Popen[str]]":
+    """Starts a run and waits for a stage; crown then waits for the registry, which is held here.
+
+    Without that a run could end before a busy machine lets the test disturb it.
+    """
+    process = laptop.start("run", "spec.yaml", *overrides)
+    with (laptop.state / "registry.lock").open("w") as lock:
+        if stage == "crown":
+            process_says(process, "· deploy")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        process_says(process, f"· {stage}")
+        yield process
+
+
 @pytest.mark.parametrize(
     ("stage", "number"),
     [("train", signal.SIGINT), ("crown", signal.SIGINT), ("crown", signal.SIGHUP)],
@@ -29,9 +47,8 @@ def test_run_interrupted_leaves_no_process_and_the_served_model(
     laptop: Laptop, stage: str, number: signal.Signals
 ) -> None:
     before = laptop.served()
-    process = laptop.start("run", "spec.yaml", "--set", "search.seed=11")
-    process_says(process, f"· {stage}")
-    process.send_signal(number)
+    with at_stage(laptop, stage, "--set", "search.seed=11") as process:
+        process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in err
@@ -42,9 +59,8 @@ def test_run_interrupted_leaves_no_process_and_the_served_model(
 
 def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> None:
     before = laptop.served()
-    process = laptop.start("run", "spec.yaml", "--set", "search.seed=12")
-    process_says(process, "· crown")
-    process.kill()
+    with at_stage(laptop, "crown", "--set", "search.seed=12") as process:
+        process.kill()
     process.communicate(timeout=60)
     deadline = time.monotonic() + 10
     while any("pipelines.local.graph" in line for line in laptop.processes()):
