@@ -24,7 +24,7 @@ from components.signature import Feature, Numbers, Signature, Strings, with_date
 from components.truth import truth
 
 Rows = Sequence[Sequence[object]]
-Columns = Sequence[Sequence[object]]
+_Texts = Sequence[Sequence[object]]
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class Contract:
     def quick(
         self,
         numbers: Sequence[object] | NDArray[Any],
-        texts: Columns,
+        texts: _Texts,
         rows: int,
         *,
         by_column: bool,
