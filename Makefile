@@ -74,7 +74,7 @@ bench: setup ## Print the benchmarks' tables.
 bench-data: setup ## Print seconds and memory of 1, 4 and 10 million rows (20 minutes, 7 GiB of disk).
 	$(BIN)/python tests/benchmarks/bench_data.py
 
-bench-serve: setup ## Time our model server beside others (15 minutes; needs wrk).
+bench-serve: setup ## Time our model server beside others (20 minutes; needs wrk).
 	$(BIN)/python tests/benchmarks/bench_serve.py
 
 bench-soak: setup ## Send 200,000 requests and watch the server's memory (3 minutes; needs wrk).

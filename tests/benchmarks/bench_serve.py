@@ -5,11 +5,13 @@ one OpenMP thread, keep-alive. Ours has metrics on and sends its events to a sin
 slower one; the table says how many were lost. Answers are held against the pipeline's own before
 anything is timed. CPU is what the kernel charges the server's process, all threads, from before a
 load until it has come to rest after it, divided by the requests that the load generator counts;
-loads of the servers take turns, and the table shows medians. Latencies are of four requests under
-way at once on a server that has no other limit: they compare servers, and promise nothing. A shared
-machine doubles the CPU of everything that waits for memory; ratios move far less.
+loads of the servers take turns, and the table shows medians; where one may still be off by more
+than 2 %, because of the server or the machine, every server gets further turns. Latencies are of
+four requests under way at once on a server that has no other limit: they compare servers, and
+promise nothing. A shared machine doubles the CPU of everything that waits for memory; ratios move
+far less.
 
-Run: `make bench-serve` (15 minutes; `wrk` has to be installed), or parts of it:
+Run: `make bench-serve` (20 minutes; `wrk` has to be installed), or parts of it:
 `python tests/benchmarks/bench_serve.py --cases 'v1-*-1' --servers ours,stock`.
 `--beside PATH` serves another checkout beside this one, which is how a change is judged.
 
@@ -62,6 +64,9 @@ from tests.benchmarks.serving.startup import measure
 
 RESULTS = Path(__file__).parent / "results" / "serve.json"
 WARM_UP_S = 1.0
+CERTAIN = 0.02
+"""The standard error of a median, as a share of it, from which further turns tell nothing new."""
+MOST_TURNS = 12
 
 
 def main() -> None:
@@ -109,16 +114,22 @@ def time_case(
         if name != "loop":
             given = answers.ask(case, servers[name], asked[name])
             answers.check(name, case, served, given)
-    for repetition in range(-1, options.repetitions):
-        seconds = WARM_UP_S if repetition < 0 else options.seconds
+    turn = -1
+    while turn < options.repetitions or (turn < MOST_TURNS and _uncertain(found)):
+        seconds = WARM_UP_S if turn < 0 else options.seconds
         for name in names:
             if name == "loop":
                 measured = in_a_loop(case, served, asked[name], seconds, scratch)
             else:
                 measured = under_load(case, servers[name], asked[name], seconds, scratch)
-            if repetition >= 0:
+            if turn >= 0:
                 found[name].append(measured)
+        turn += 1
     return found
+
+
+def _uncertain(found: dict[str, list[Measured]]) -> bool:
+    return any(report.error(runs) > CERTAIN for runs in found.values())
 
 
 def read_options() -> argparse.Namespace:
@@ -129,7 +140,7 @@ def read_options() -> argparse.Namespace:
     names = [name for name in SPEAKS if name != "beside"]
     parser.add_argument("--servers", default=",".join(names), help="comma-separated")
     parser.add_argument("--seconds", type=int, default=2, help="of one load")
-    parser.add_argument("--repetitions", type=int, default=3, help="loads of a server in a case")
+    parser.add_argument("--repetitions", type=int, default=3, help="least loads of a server")
     parser.add_argument("--candidate", default="hist_gradient_boosting", help="the estimator")
     parser.add_argument("--lean", action="store_true", help="our train stage's own pipeline")
     parser.add_argument("--beside", type=Path, help="another checkout, served beside this one")

@@ -1,6 +1,7 @@
 """The benchmark's table, its targets, and its file."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -23,15 +24,23 @@ def median(found: list[Measured], figure: str) -> float:
     return float(statistics.median(getattr(measured, figure) for measured in found))
 
 
+def error(found: list[Measured]) -> float:
+    """Returns the standard error of the median CPU as a share of it; for a normal distribution."""
+    if len(found) < 2:
+        return math.inf
+    spread = statistics.stdev(measured.cpu for measured in found)
+    deviations = math.sqrt(math.pi / 2 / len(found))
+    return deviations * spread / median(found, "cpu")
+
+
 def print_case(case: Case, found: dict[str, list[Measured]]) -> None:
-    """Prints a row for each server: CPU, half its spread, latencies, ratios."""
+    """Prints a row for each server: CPU, its median's standard error, latencies, ratios."""
     head = f"{case!s:<20}{'CPU µs':>9}{'±%':>5}{'p50 µs':>9}{'p99 µs':>9}"
     print(f"\n{head}{'of stock':>10}{'of bare':>9}{'events lost':>13}")
     for server in (name for name in _SERVERS if name in found):
         runs = found[server]
         cpu = median(runs, "cpu")
-        spread = (max(m.cpu for m in runs) - min(m.cpu for m in runs)) / cpu * 50
-        row = f"{server:<20}{cpu * 1e6:>9.1f}{spread:>5.0f}"
+        row = f"{server:<20}{cpu * 1e6:>9.1f}{error(runs) * 100:>5.1f}"
         row += "".join(f"{median(runs, p) * 1e6:>9.0f}" for p in ("p50", "p99"))
         row += _share(cpu, found, "stock", 10) + _share(cpu, found, "bare", 9)
         lost = sum(m.dropped for m in runs)
