@@ -10,7 +10,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 
-def _closed(required: tuple[str, ...] = (), **properties: Schema) -> Schema:
+def _closed(required: tuple[str, ...] = (), /, **properties: Schema) -> Schema:
     return {
         "type": "object",
         "properties": properties,
@@ -74,23 +74,52 @@ _PROMETHEUS_RULE = _closed(
         )
     ),
 )
+_MATCHERS = _list(
+    _closed(("name",), name=_TEXT, value=_TEXT, matchType=_one_of("=", "!=", "=~", "!~"))
+)
+# A route below another is of the same form.
+_BELOW = {
+    "receiver": _TEXT,
+    "matchers": _MATCHERS,
+    "groupBy": _list(_TEXT),
+    "groupWait": _DURATION,
+    "groupInterval": _DURATION,
+    "repeatInterval": _DURATION,
+    "continue": _FLAG,
+}
+_MATCHERS = _list(
+    _closed(("name",), name=_TEXT, value=_TEXT, matchType=_one_of("=", "!=", "=~", "!~"))
+)
+_ROUTE: dict[str, Schema] = {
+    "receiver": _TEXT,
+    "groupBy": _list(_TEXT),
+    "groupWait": _DURATION,
+    "groupInterval": _DURATION,
+    "repeatInterval": _DURATION,
+    "matchers": _MATCHERS,
+}
 _ALERTMANAGER_CONFIG = _closed(
     ("route", "receivers"),
     route=_closed(
-        ("receiver",),
-        receiver=_TEXT,
-        groupBy=_list(_TEXT),
-        groupWait=_DURATION,
-        groupInterval=_DURATION,
-        repeatInterval=_DURATION,
-        matchers=_list(
-            _closed(("name",), name=_TEXT, value=_TEXT, matchType=_one_of("=", "!=", "=~", "!~"))
-        ),
+        ("receiver",), **_ROUTE, routes=_list(_closed(("receiver", "matchers"), **_ROUTE))
+    ),
+    inhibitRules=_list(
+        _closed(
+            ("sourceMatch", "targetMatch", "equal"),
+            sourceMatch=_MATCHERS,
+            targetMatch=_MATCHERS,
+            equal=_list(_TEXT),
+        )
     ),
     receivers=_list(
         _closed(
             ("name",),
             name=_TEXT,
+            slackConfigs=_list(
+                _closed(
+                    ("apiURL",), apiURL=_KEY_OF_SECRET, sendResolved=_FLAG, title=_TEXT, text=_TEXT
+                )
+            ),
             webhookConfigs=_list(
                 _closed(
                     ("url",),
@@ -164,8 +193,21 @@ _ENVOY_PROXY = _closed(
         type=_one_of("Kubernetes", "Host"),
         kubernetes=_closed(
             envoyDeployment=_closed(
-                container=_closed(resources=_closed(requests=_QUANTITIES, limits=_QUANTITIES))
+                replicas={"type": "integer", "minimum": 1},
+                pod=_closed(
+                    topologySpreadConstraints=_list(
+                        _closed(
+                            ("maxSkew", "topologyKey", "whenUnsatisfiable"),
+                            maxSkew={"type": "integer", "minimum": 1},
+                            topologyKey=_TEXT,
+                            whenUnsatisfiable=_one_of("DoNotSchedule", "ScheduleAnyway"),
+                            labelSelector=_SELECTOR,
+                        )
+                    )
+                ),
+                container=_closed(resources=_closed(requests=_QUANTITIES, limits=_QUANTITIES)),
             ),
+            envoyPDB=_closed(maxUnavailable={"type": "integer", "minimum": 1}),
             envoyService=_closed(
                 type=_one_of("ClusterIP", "LoadBalancer", "NodePort"),
                 externalTrafficPolicy=_one_of("Local", "Cluster"),

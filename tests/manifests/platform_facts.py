@@ -135,7 +135,7 @@ REQUESTS = (
         "256Mi",
         "envoyproxy/gateway v1.8.1: charts/gateway-helm/values.tmpl.yaml",
     ),
-    Request("envoy", "100m", "256Mi", "manifests/platform/06-gateway/envoy-proxy.yaml"),
+    Request("envoy", "30m", "256Mi", "manifests/platform/06-gateway/envoy-proxy.yaml"),
     Request(
         "envoy's shutdown-manager",
         "10m",
@@ -173,4 +173,21 @@ REQUESTS = (
         "200Mi",
         "kubernetes-sigs/metrics-server v0.9.0: manifests/base/deployment.yaml",
     ),
+)
+
+# Before each task, loop and branch of a run a pod of Kubeflow Pipelines decides what it gets; where
+# candidates are trained side by side, so are theirs. The pod of a task asks for what the task does,
+# and no less CPU than the init container that copies the launcher, which asks for no memory; Argo's
+# own container beside them (workflow-controller-configmap, `executor`) asks for nothing.
+DRIVER = Request(
+    "driver of a pipeline task",
+    "100m",
+    "64Mi",
+    "kubeflow/pipelines 2.17.0: backend/src/v2/compiler/argocompiler/argo.go, driverResources",
+)
+LAUNCHER = Request(
+    "launcher of a pipeline task",
+    "100m",
+    "0",
+    "kubeflow/pipelines 2.17.0: backend/src/v2/compiler/argocompiler/argo.go, launcherResources",
 )

@@ -45,7 +45,18 @@ def overlay(name: str) -> list[Document]:
 
 def load(text: str) -> list[Document]:
     """The documents of a YAML text."""
-    return [document for document in yaml.safe_load_all(text) if document]
+    return [document for document in yaml.load_all(text, _Loader) if document]  # noqa: S506
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe one, but for a plain `=`, which kubectl writes and YAML 1.1 reads otherwise."""
+
+
+def _equals(loader: yaml.SafeLoader, node: yaml.Node) -> str:
+    return str(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", _equals)
 
 
 def template() -> Document:

@@ -77,8 +77,8 @@ MUTATIONS: tuple[tuple[Invariant, str, str, Any, str], ...] = (
     (
         POLICIES,
         "NetworkPolicy/predictors",
-        "spec/ingress/0/from/0/podSelector/matchLabels/app.kubernetes.io~managed-by",
-        "envoy",
+        "spec/ingress/0/from/0/podSelector/matchLabels/gateway.envoyproxy.io~owning-gateway-name",
+        "ingress-gateway",
         "is no pod",
     ),
     (
@@ -104,13 +104,13 @@ MUTATIONS: tuple[tuple[Invariant, str, str, Any, str], ...] = (
     ),
     (
         POLICIES,
-        "NetworkPolicy/mlflow",
+        "NetworkPolicy/database",
         f"spec/egress/0/to/0/podSelector/matchLabels/{NAME}",
         "postgres",
         "is no pod",
     ),
     # The Service's port instead of the pods'.
-    (POLICIES, "NetworkPolicy/predictors", "spec/egress/1/ports/0/port", 9000, "port 9000"),
+    (POLICIES, "NetworkPolicy/object-store", "spec/egress/0/ports/0/port", 9000, "port 9000"),
     (POLICIES, "NetworkPolicy/predictors", "spec/ingress/0/ports/1/port", "h2c", "port 'h2c'"),
     (POLICIES, "NetworkPolicy/dns", "spec/egress/0/ports/0/protocol", "SCTP", "port 53"),
     (

@@ -4,12 +4,13 @@ import copy
 from decimal import Decimal
 
 import pytest
+import yaml
 
 from pipelines.training import training
-from tests.manifests.platform_facts import REQUESTS
+from tests.manifests.platform_facts import DRIVER, LAUNCHER, REQUESTS
 from tests.manifests.pods import Pod, pods
 from tests.manifests.quantities import quantity
-from tests.manifests.rendered import Document, changed, needs_kubectl, overlay
+from tests.manifests.rendered import MANIFESTS, Document, changed, needs_kubectl, overlay
 
 pytestmark = needs_kubectl
 
@@ -33,16 +34,17 @@ def asked(pod: Pod, resource: str) -> Decimal:
 
 
 def budget(
-    documents: list[Document], predictors: int = ROLLOUT
+    documents: list[Document], predictors: int = ROLLOUT, drivers: int = 1
 ) -> list[tuple[str, Decimal, Decimal]]:
-    """Every part with its cores and bytes, the platform's first."""
+    """Every part with its cores and bytes, the platform's first, a run's drivers last."""
     rows = [(r.what, quantity(r.cpu), quantity(r.memory)) for r in REQUESTS]
     for pod in pods(documents):
         times = predictors if pod.owner == "ServingRuntime/kubeloop" else pod.replicas
         if pod.owner != "ServingRuntime/kubeloop-skops":
             cpu, memory = asked(pod, "cpu"), asked(pod, "memory")
             rows.append((f"{pod.owner} x {times}", cpu * times, memory * times))
-    return rows
+    cpu, memory = quantity(DRIVER.cpu), quantity(DRIVER.memory)
+    return [*rows, (f"{DRIVER.what} x {drivers}", cpu * drivers, memory * drivers)]
 
 
 def excess(documents: list[Document]) -> list[str]:
@@ -66,19 +68,39 @@ def test_requests_of_kind_fit_a_laptop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("predictors", "size", "tasks"),
-    [(1, "", 2), (ROLLOUT, "small_", 5)],
-    ids=["training", "rollout"],
+    ("predictors", "size", "tasks", "drivers"),
+    [(1, "", 2, 1), (1, "", 1, 6), (ROLLOUT, "small_", 5, 1)],
+    ids=["training", "candidates", "rollout"],
 )
 def test_requests_of_kind_leave_room_for_pipeline_tasks(
-    predictors: int, size: str, tasks: int
+    predictors: int, size: str, tasks: int, drivers: int
 ) -> None:
-    """While data is read and models are fitted one version is served, while one is deployed two."""
+    """While data is read and models are fitted one version is served, while one is deployed two.
+
+    A driver is gone when its task starts; those of candidates come side by side.
+    """
     inputs = training.component_spec.inputs
-    rows = budget(overlay("kind"), predictors)
-    for resource, room, column in (("cpu", CORES, 1), ("memory", MEMORY, 2)):
+    rows = budget(overlay("kind"), predictors, drivers)
+    for resource, room in (("cpu", CORES), ("memory", MEMORY)):
         each = quantity(inputs[f"{size}{resource}_request"].default)
-        assert sum((row[column] for row in rows), tasks * each) <= room
+        # Init containers ask before the main one does.
+        each = max(each, quantity(getattr(LAUNCHER, resource)))
+        kept = [cpu if resource == "cpu" else memory for _, cpu, memory in rows]
+        assert sum(kept, tasks * each) <= room
+
+
+def test_requests_count_a_driver_for_each_that_runs() -> None:
+    one, three = (budget(overlay("kind"), drivers=n) for n in (1, 3))
+    assert sum(row[1] for row in three) - sum(row[1] for row in one) == Decimal("0.2")
+    assert sum(row[2] for row in three) - sum(row[2] for row in one) == 128 * MIB
+
+
+def test_requests_of_the_gateway_are_those_of_its_manifest() -> None:
+    path = MANIFESTS / "platform" / "06-gateway" / "envoy-proxy.yaml"
+    proxy = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["provider"]["kubernetes"]
+    (counted,) = (request for request in REQUESTS if request.what == "envoy")
+    given = proxy["envoyDeployment"]["container"]["resources"]["requests"]
+    assert given == {"cpu": counted.cpu, "memory": counted.memory}
 
 
 @pytest.mark.parametrize(("resource", "said"), [("cpu", "cores"), ("memory", "bytes")])
@@ -90,7 +112,9 @@ def test_requests_that_grow_fit_no_more(resource: str, said: str) -> None:
 
 
 def test_requests_name_their_sources() -> None:
-    assert [request.what for request in REQUESTS if "/" not in request.source] == []
+    assert [
+        request.what for request in (*REQUESTS, DRIVER, LAUNCHER) if "/" not in request.source
+    ] == []
 
 
 def test_asked_pod_takes_the_larger_of_init_and_main_containers() -> None:

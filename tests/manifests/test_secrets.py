@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.manifests.rendered import MANIFESTS, needs_kubectl, of_kind, overlay
+from tests.manifests.pods import pods
+from tests.manifests.rendered import MANIFESTS, Document, needs_kubectl, of_kind, overlay
 from tests.manifests.secrets_api import Api, serving
 
 pytestmark = needs_kubectl
@@ -120,21 +121,43 @@ def test_secrets_where_asking_fails_keep_the_password(api: Api, run: Run) -> Non
     assert api.values("kubeloop", "tracking-database") == kept
 
 
+def keys_that_pods_read(documents: list[Document]) -> Iterator[tuple[str, str, bool]]:
+    """Secret, key, and whether a pod does without it."""
+    for pod in pods(documents):
+        for container in pod.containers:
+            for variable in container.get("env", []):
+                if key := variable.get("valueFrom", {}).get("secretKeyRef"):
+                    yield key["name"], key["key"], key.get("optional", False)
+        for volume in pod.spec.get("volumes", []):
+            if secret := volume.get("secret"):
+                for item in secret["items"]:
+                    yield secret["secretName"], item["key"], secret.get("optional", False)
+
+
 def test_secrets_are_the_ones_that_the_overlay_names(api: Api, run: Run) -> None:
-    """Every key that a pod or Alertmanager reads is made."""
+    """Every key that a pod or Alertmanager reads is made, and what a trial does without is not."""
     run()
-    wanted = set()
-    for document in overlay("kind"):
-        text = yaml.safe_dump(document)
-        if document["kind"] in ("Deployment", "StatefulSet"):
-            for container in document["spec"]["template"]["spec"]["containers"]:
-                for variable in container.get("env", []):
-                    if key := variable.get("valueFrom", {}).get("secretKeyRef"):
-                        wanted.add((key["name"], key["key"]))
-        assert "secretName:" not in text
-    (config,) = of_kind(overlay("kind"), "AlertmanagerConfig")
-    hook = config["spec"]["receivers"][0]["webhookConfigs"][0]
-    token = hook["httpConfig"]["authorization"]["credentials"]
-    wanted.add((token["name"], token["key"]))
-    assert len(wanted) == 3
-    assert [(n, k) for n, k in sorted(wanted) if k not in api.values("kubeloop", n)] == []
+    read = set(keys_that_pods_read(overlay("kind")))
+    (config,) = (
+        d
+        for d in of_kind(overlay("kind"), "AlertmanagerConfig")
+        if d["metadata"]["name"] == "kubeloop"
+    )
+    token = config["spec"]["receivers"][0]["webhookConfigs"][0]["httpConfig"]["authorization"]
+    shown = (token["credentials"]["name"], token["credentials"]["key"])
+    assert {(name, key) for name, key, optional in read if not optional} == {
+        ("tracking-database", "uri"),
+        ("tracking-database", "password"),
+        shown,
+    }, "what Alertmanager shows is what the monitor knows"
+    optional = {(name, key) for name, key, without in read if without}
+    assert optional == {("monitor-notify", "url")}
+    made = {(name, key) for name, key, without in read if not without}
+    assert [(n, k) for n, k in sorted(made) if k not in api.values("kubeloop", n)] == []
+    assert ("kubeloop", "monitor-notify") not in api.secrets
+
+
+def test_secrets_that_pods_of_production_read_are_said_in_its_comments() -> None:
+    text = (MANIFESTS / "overlays" / "production" / "kustomization.yaml").read_text("utf-8")
+    for name, key, _ in keys_that_pods_read(overlay("production")):
+        assert re.search(rf"(?m)^#   Secret {name} +{key}: ", text), (name, key)

@@ -160,6 +160,20 @@ MUTATIONS: tuple[tuple[Invariant, str, str, Any, str], ...] = (
         True,
         "hands out",
     ),
+    (
+        workloads.tokens_are_withheld,
+        "Deployment/mlflow",
+        f"{POD}/volumes/0",
+        {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
+        "token for 'Kubernetes'",
+    ),
+    (
+        workloads.tokens_are_withheld,
+        MONITOR,
+        f"{POD}/volumes/0",
+        {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"audience": "a"}}]}},
+        "token for 'a'",
+    ),
     (workloads.secrets_are_elsewhere, "Secret/object-store", "data", {"a": "Yg=="}, "holds data"),
     (
         workloads.secrets_are_elsewhere,

@@ -13,6 +13,8 @@ from tests.manifests.pods import Pod, pods
 from tests.manifests.quantities import quantity
 from tests.manifests.rendered import Document, of_kind, strings, title
 
+# Who is given a token, and for whom it is good, which is never Kubernetes itself.
+TOKENS = {"Deployment/monitor": "pipelines.kubeflow.org"}
 LABELS = ("name", "component", "part-of", "version")
 # The tag is what follows the last colon after the last slash.
 _TAG = re.compile(r"^[^@\s]+(?::(?P<tag>[\w][\w.-]*))$|^.+@sha256:[0-9a-f]{64}$")
@@ -130,7 +132,7 @@ def ports_are_named(documents: list[Document]) -> list[str]:
 
 
 def tokens_are_withheld(documents: list[Document]) -> list[str]:
-    """No pod is given a token of its ServiceAccount: none of ours asks Kubernetes for anything."""
+    """No pod is given a token that Kubernetes takes: none of ours asks it for anything."""
     problems = [
         f"{title(account)} hands out tokens"
         for account in of_kind(documents, "ServiceAccount")
@@ -141,6 +143,11 @@ def tokens_are_withheld(documents: list[Document]) -> list[str]:
             problems.append(f"{pod.owner} mounts a token")
         if pod.spec.get("serviceAccountName", "default") == "default":
             problems.append(f"{pod.owner} runs as the namespace's default account")
+        for volume in pod.spec.get("volumes", []):
+            for source in volume.get("projected", {}).get("sources", []):
+                audience = source.get("serviceAccountToken", {}).get("audience", "Kubernetes")
+                if "serviceAccountToken" in source and audience != TOKENS.get(pod.owner):
+                    problems.append(f"{pod.owner} is given a token for {audience!r}")
     return problems
 
 
