@@ -1,4 +1,4 @@
-"""What a stage leaves on record: how long its logic took, its peak memory, and why it failed.
+"""What a stage asks before it begins, and leaves on record: time, peak memory, why it failed.
 
 A component's function travels as source, so no decorator can time it; it opens `recorded` around
 its one call of logic instead. A failure is written beside the task's outputs, because kfp's local
@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from components.errors import KubeloopError
+from components.revision import code_revision, source_revision
+
 FAILURE = "failure.json"
 _STATUS = Path("/proc/self/status")
 _KIB = 1024
@@ -23,6 +26,37 @@ class Artifact(Protocol):
 
     path: str
     metadata: dict[str, Any]
+
+
+class RevisionError(KubeloopError):
+    """The image of a task holds other code than its pipeline was compiled from."""
+
+
+def require_revision(expected: str, image: str) -> None:
+    """Refuses to run where the code is not that of the pipeline; every task begins with it.
+
+    The expectation stands in the task's command, which KFP's cache key holds, as it holds the
+    image's name and not what is inside: results of other code would be found again under it.
+
+    Args:
+        expected: the revision that the pipeline was compiled at.
+        image: the name that the pipeline knows this image by.
+
+    Raises:
+        RevisionError: it is neither the revision that this image states nor that of its sources.
+    """
+    own = code_revision()
+    # An image may be called by its commit, and the checkout of that commit by its sources.
+    if expected in (own, source_revision()):
+        return
+    msg = (
+        f"the image {image!r} holds the code {own!r}, and the pipeline was compiled for "
+        f"{expected!r}: what this task makes would be kept as the work of other code. Compile with "
+        f"the image's own code (docker run --rm {image} kubeloop compile --image {image}), or "
+        "build the image from the code that compiled the pipeline (make images) and name it with "
+        "--image"
+    )
+    raise RevisionError(msg)
 
 
 @contextmanager

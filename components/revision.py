@@ -1,7 +1,7 @@
-"""Which code is running: the revision that reaches lineage, bundles and cache keys.
+"""Which code is running: the revision that reaches lineage, bundles, metrics and cache keys.
 
-KFP's cache key holds a task's image, command and arguments but not the code imported from the
-image, so a revision has to be part of what it does see.
+A revision is what an image was told when it was built, such as a commit, or else a digest of the
+sources, which is the same wherever the same files lie: in a checkout as in the image built from it.
 """
 
 import hashlib
@@ -17,19 +17,25 @@ def code_revision() -> str:
     """Returns the revision of the stages' code.
 
     Returns:
-        What the image or the compiled pipeline states in `KUBELOOP_REVISION`, else
-        `source-<12 hex digits>`, a digest of the stages' and the pipelines' sources, so that an
-        edit on a laptop counts as a change without a commit.
+        What the image, or whoever started the process, states in `KUBELOOP_REVISION`; else
+        `source_revision`, so that an edit on a laptop counts as a change without a commit.
     """
-    return os.environ.get(REVISION_VARIABLE) or _source_digest()
+    return os.environ.get(REVISION_VARIABLE) or source_revision()
 
 
 @cache
-def _source_digest() -> str:
+def source_revision() -> str:
+    """Returns `source-<12 hex digits>`, a digest of the stages' and the pipelines' sources.
+
+    Files and folders that begin with a dot are left out, as `.dockerignore` leaves them out: the
+    image that is built from a checkout has the checkout's digest.
+    """
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for package in ("components", "pipelines"):
         for source in sorted((root / package).rglob("*.py")):
-            digest.update(source.relative_to(root).as_posix().encode())
-            digest.update(source.read_bytes())
+            name = source.relative_to(root)
+            if not any(part.startswith(".") for part in name.parts):
+                digest.update(name.as_posix().encode())
+                digest.update(source.read_bytes())
     return f"source-{digest.hexdigest()[:12]}"

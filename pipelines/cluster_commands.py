@@ -33,7 +33,10 @@ def compile_(
         str, typer.Option(metavar="REF", help="The pipeline image as it was pushed, if it was.")
     ] = "",
 ) -> None:
-    """Compile the training pipeline, or that for batch scoring, to IR YAML or for kubectl."""
+    """Compile the training pipeline, or that for batch scoring, to IR YAML or for kubectl.
+
+    Its tasks refuse an image that was built from other code than compiles here.
+    """
     from components.revision import code_revision
 
     if output is not None:

@@ -1,9 +1,10 @@
 """Compiles the pipelines: to IR YAML, or to the manifests by which a cluster knows them.
 
-The IR is the same for all specs. The code revision is put into every task's environment, where the
-code reads it, and into the text of its component: KFP's cache key holds a task's image, command,
-arguments and inputs, and neither its environment nor the code inside an image (`GenerateCacheKey`
-in backend/src/v2/cacheutils/cache.go of 2.17.0).
+The IR is the same for all specs. The code revision that compiled it is put before the text of every
+component: KFP's cache key holds a task's image, command, arguments and inputs, and neither its
+environment nor the code inside an image (`GenerateCacheKey` in backend/src/v2/cacheutils/cache.go
+of 2.17.0). There it is an expectation, which the task compares with its image's own code; bundles,
+lineage and metrics state what the image says of itself.
 """
 
 import hashlib
@@ -24,6 +25,8 @@ from pipelines.references import find_dangling
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
 # With the longest pipeline's name before it, a name of at most 63 characters.
 _LONGEST_SUFFIX = 40
+# What kfp writes of an exit task.
+_EXIT = "ALL_UPSTREAM_TASKS_COMPLETED"
 
 
 class CompileError(KubeloopError):
@@ -52,7 +55,7 @@ def compile_pipeline(which: Pipeline, revision: str, image: str = "") -> str:
 
     Args:
         which: the pipeline.
-        revision: the code revision that the tasks run at.
+        revision: the code revision that is compiled; the tasks refuse to run at another.
         image: the image that they run in; empty for this version's, without a registry.
 
     Returns:
@@ -73,7 +76,7 @@ def compile_native(which: Pipeline, revision: str, namespace: str, image: str = 
 
     Args:
         which: the pipeline.
-        revision: the code revision that the tasks run at; it names the version.
+        revision: as for `compile_pipeline`; it names the version.
         namespace: where KFP looks for pipelines.
         image: as for `compile_pipeline`.
 
@@ -121,7 +124,7 @@ def _compile(which: Pipeline, **options: Any) -> tuple[str, list[dict[str, Any]]
 
 
 def _finish(pipeline: dict[str, Any], platform: dict[str, Any], revision: str, image: str) -> None:
-    """Writes revision and image into every executor, and checks what kfp does not.
+    """Writes image and expected revision into every executor, and checks what kfp does not.
 
     Raises:
         CompileError: a reference leads nowhere, or the revision is none.
@@ -132,16 +135,28 @@ def _finish(pipeline: dict[str, Any], platform: dict[str, Any], revision: str, i
             f"letters, digits and ._+/-; set {REVISION_VARIABLE}"
         )
         raise CompileError(msg)
-    for executor in pipeline["deploymentSpec"]["executors"].values():
+    last = _exit_executors(pipeline)
+    for label, executor in pipeline["deploymentSpec"]["executors"].items():
         container = executor["container"]
-        stated = {"name": REVISION_VARIABLE, "value": revision}
-        container["env"] = [*container.get("env", []), stated]
         container["image"] = image or container["image"]
-        container["command"][-1] = f"# Code revision {revision}\n{container['command'][-1]}"
+        if label not in last:
+            container["command"][-1] = (
+                "from components.execution import require_revision\n\n"
+                f"require_revision({revision!r}, {container['image']!r})\n"
+                f"{container['command'][-1]}"
+            )
     dangling = find_dangling(pipeline, platform)
     if dangling:
         msg = f"the compiled pipeline has dangling references: {'; '.join(dangling)}"
         raise CompileError(msg)
+
+
+def _exit_executors(pipeline: dict[str, Any]) -> set[str]:
+    """The executors of the exit tasks, which say how a run ended, also where it was refused."""
+    tasks = pipeline["root"]["dag"]["tasks"].values()
+    ends = [t for t in tasks if t.get("triggerPolicy", {}).get("strategy") == _EXIT]
+    components = [pipeline["components"][t["componentRef"]["name"]] for t in ends]
+    return {component["executorLabel"] for component in components}
 
 
 def _suffix(revision: str) -> str:

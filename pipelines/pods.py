@@ -11,6 +11,7 @@ from typing import Any
 from kfp import dsl, kubernetes
 from kfp.dsl.pipeline_channel import PipelineChannel
 
+from components.notify.webhook import ADDRESS_VARIABLE
 from components.revision import VERSION
 
 MINUTE = 60
@@ -47,11 +48,13 @@ class Secret:
     Attributes:
         name: the Secret's; also that of its volume, and so at most 63 characters.
         variables: its keys that become variables of the same name.
+        renamed: its keys that become variables of another name, each `(key, variable)`.
         files: whether its keys are files too, below `folder`.
     """
 
     name: str
     variables: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     files: bool = False
 
     @property
@@ -86,6 +89,8 @@ REGISTRY = Secret(
     "kubeloop-registry",
     variables=("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
 )
+# Its key `url` is the webhook of runs that name none.
+NOTIFY = Secret("kubeloop-notify", renamed=(("url", ADDRESS_VARIABLE),))
 
 
 def furnish(
@@ -148,8 +153,8 @@ def _wait(task: dsl.PipelineTask, deadline_s: int, retries: int) -> None:
 
 
 def _mount(task: dsl.PipelineTask, secret: Secret) -> None:
-    if secret.variables:
-        names = {name: name for name in secret.variables}
+    names = {name: name for name in secret.variables} | dict(secret.renamed)
+    if names:
         kubernetes.use_secret_as_env(task, secret.name, names, optional=True)
     if secret.files:
         kubernetes.use_secret_as_volume(task, secret.name, secret.folder, optional=True)

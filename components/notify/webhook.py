@@ -1,11 +1,16 @@
 """The report itself: one JSON document, posted to an address that the run was given.
 
+The address is the run's argument, or else what a Secret put into the task's environment: arguments
+stand in KFP's pages for everybody who may see the run, and the path of a webhook is often its
+password.
+
 A report that does not arrive is a fault of the report, not of the run: the run keeps its outcome,
 and that nobody heard of it stands in the task's log and on its artifact.
 """
 
 import json
 import logging
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +24,7 @@ from components.notify.workflow import State
 from components.revision import VERSION
 from components.signature import Frozen
 
+ADDRESS_VARIABLE = "KUBELOOP_NOTIFY_URL"
 _LOG = logging.getLogger(__name__)
 _TOO_MANY = 429
 _NO_ADDRESS = "has no address that can be called: expected http://host/path or https://host/path"
@@ -78,6 +84,19 @@ class Patience:
     tries: int = 4
     pause_s: float = 2.0
     timeout_s: float = 10.0
+
+
+def find_address(given: str) -> str:
+    """Finds out where to report to.
+
+    Args:
+        given: the run's argument, which goes before `KUBELOOP_NOTIFY_URL`; empty for none.
+
+    Returns:
+        The address without the white space around it, which a Secret made from a file has; empty
+        for none. It is not to be logged.
+    """
+    return given.strip() or os.environ.get(ADDRESS_VARIABLE, "").strip()
 
 
 def tell(webhook: str, notice: Notice, patience: Patience | None = None) -> Told:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from components.revision import code_revision
+from components.revision import REVISION_VARIABLE, code_revision
 from pipelines.compile import compile_training
 
 _WATCH_S = 0.5
@@ -36,8 +36,10 @@ def main() -> None:
     parser.add_argument("--isolated", action="store_true", help="no warm interpreter")
     call = parser.parse_args()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    # Whoever edits the code while a run is under way changes the next one.
+    os.environ[REVISION_VARIABLE] = revision = code_revision()
     with task_interpreter(isolated=call.isolated):
-        call.ir.write_text(compile_training(code_revision()), encoding="utf-8")
+        call.ir.write_text(compile_training(revision), encoding="utf-8")
         run_graph(call.ir, json.loads(call.arguments.read_text(encoding="utf-8")), call.root)
 
 

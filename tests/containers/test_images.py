@@ -5,6 +5,7 @@ from typing import Any
 
 import docker
 import pytest
+import yaml
 
 from components.revision import VERSION
 from tests.containers.engine import IMAGES, ROOT, SCRATCH, USER, Engine
@@ -18,7 +19,7 @@ FORBIDDEN = {
     "serve-skops": {"kfp", "mlflow", "polars", "optuna"},
 }
 REQUIRED = {
-    "monitor": {"prometheus-client", "uvicorn"},
+    "monitor": {"prometheus-client", "psycopg", "pyarrow", "uvicorn"},
     "pipeline": {"kfp", "kfp-kubernetes", "mlflow", "psycopg", "scikit-learn"},
     "serve": {"kserve", "onnxruntime", "uvloop"},
     "serve-skops": {"kserve", "onnxruntime", "scikit-learn", "skops"},
@@ -47,6 +48,21 @@ for folder, names, _ in os.walk("/"):
     if os.access(folder, os.W_OK):
         found.append(folder)
 print(json.dumps(sorted(found)))
+"""
+MODULES = """
+import importlib, json, pkgutil, components.monitor as package
+from pathlib import Path
+found = [m.name for m in pkgutil.walk_packages(package.__path__, "components.monitor.")]
+for name in found:
+    importlib.import_module(name)
+files = list(Path(package.__file__).parent.rglob("*.py"))
+print(json.dumps([found, len(files) - 1]))
+"""
+AUTHORITIES = """
+import json, os, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.load_verify_locations(os.environ["SSL_CERT_FILE"])
+print(json.dumps(context.cert_store_stats()["x509_ca"]))
 """
 CODE = """
 import json
@@ -134,6 +150,40 @@ def test_image_holds_this_code_and_nothing_beside_it(engine: Engine, target: str
     assert "LICENSE" in sources
 
 
+def test_monitor_image_imports_every_module_of_the_monitor(engine: Engine) -> None:
+    """Also those that only one of its threads imports, and late; and no folder is no package."""
+    found, files = python(engine, "monitor", MODULES)
+    assert "components.monitor.service" in found
+    assert len(found) == files
+
+
+def test_image_names_the_public_authorities(engine: Engine, target: str) -> None:
+    assert python(engine, target, AUTHORITIES) > 50
+
+
+def test_image_has_the_digest_of_the_checkout_that_it_was_built_from(
+    client: docker.DockerClient, engine: Engine
+) -> None:
+    """So that a laptop's checkout may compile for an image that is called by its commit."""
+    stated = client.images.get(IMAGES["pipeline"]).labels["org.opencontainers.image.revision"]
+    if not stated.startswith("source-"):
+        pytest.skip(f"the images were built with KUBELOOP_REVISION set, to {stated!r}")
+    code = "import json; from components.revision import *; print(json.dumps(source_revision()))"
+    assert python(engine, "pipeline", code) == stated
+
+
+def test_pipeline_image_refuses_a_pipeline_of_other_code(
+    client: docker.DockerClient, engine: Engine
+) -> None:
+    """As every task begins; and takes what the same image has compiled."""
+    stated = client.images.get(IMAGES["pipeline"]).labels["org.opencontainers.image.revision"]
+    code = "from components.execution import *; import sys; require_revision(sys.argv[1], 'image')"
+    for revision, expected in ((stated, 0), ("source-0123456789ab", 1)):
+        status, said = engine.finish("pipeline", "python3", "-c", code, revision)
+        assert status == expected, said
+    assert f"holds the code {stated!r}, and the pipeline was compiled for" in said
+
+
 def test_pipeline_image_brings_the_command(engine: Engine) -> None:
     status, said = engine.finish("pipeline", "kubeloop", "--version")
     assert (status, said.strip()) == (0, f"kubeloop {VERSION}")
@@ -152,9 +202,13 @@ def test_pipeline_image_compiles_what_names_itself_and_its_revision(
     )
     assert status == 0, said
     revision = client.images.get(IMAGES["pipeline"]).labels["org.opencontainers.image.revision"]
-    assert said.count(f"image: {IMAGES['pipeline']}") > 9
-    # In the environment, which is part of KFP's cache key.
-    assert said.count(f"value: {revision}") >= said.count(f"image: {IMAGES['pipeline']}")
+    ir, _ = yaml.safe_load_all(said[said.index("# PIPELINE") :])
+    executors = ir["deploymentSpec"]["executors"]
+    assert {e["container"]["image"] for e in executors.values()} == {IMAGES["pipeline"]}
+    # In the command, which is part of KFP's cache key; the exit task is never cached.
+    asking = f"require_revision({revision!r}, "
+    silent = [n for n, e in executors.items() if asking not in e["container"]["command"][-1]]
+    assert silent == ["exec-notify"]
 
 
 TRACKING = """

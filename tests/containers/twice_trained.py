@@ -71,8 +71,8 @@ def train_in_containers(
     assert status == 0, said
     documents = list(yaml.safe_load_all(ir.read_text(encoding="utf-8")))
     for executor in documents[0]["deploymentSpec"]["executors"].values():
-        added = environment(project).items()
-        executor["container"]["env"] += [{"name": name, "value": value} for name, value in added]
+        added = [{"name": n, "value": value} for n, value in environment(project).items()]
+        executor["container"]["env"] = [*executor["container"].get("env", ()), *added]
     (root / "given.yaml").write_text(yaml.safe_dump_all(documents), encoding="utf-8")
     spec = load(project / "spec.yaml")
     server, monitor = services

@@ -67,7 +67,7 @@ def test_compile_writes_the_platform_document_and_the_image(laptop: Laptop) -> N
     image = "registry.example.org/kubeloop/pipeline:0.1.0"
     done = laptop.run("compile", "--image", image, "-o", "training.yaml")
     assert (done.returncode, done.stdout) == (0, "wrote training.yaml\n")
-    text = (laptop.folder / "training.yaml").read_text()
-    ir, platform = yaml.safe_load_all(text)
-    assert text.count(image) == len(ir["deploymentSpec"]["executors"])
+    ir, platform = yaml.safe_load_all((laptop.folder / "training.yaml").read_text())
+    executors = ir["deploymentSpec"]["executors"].values()
+    assert {executor["container"]["image"] for executor in executors} == {image}
     assert platform["platforms"].keys() == {"kubernetes"}

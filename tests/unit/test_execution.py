@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from components.errors import DataError
-from components.execution import FAILURE, recorded
+from components.execution import FAILURE, RevisionError, recorded, require_revision
+from components.revision import REVISION_VARIABLE, source_revision
+
+IMAGE = "registry.example.org/kubeloop/pipeline:0.1.0"
 
 
 @dataclass
@@ -49,3 +52,32 @@ def test_recorded_failure_is_kept_and_goes_on(tmp_path: Path) -> None:
     kept = json.loads((tmp_path / FAILURE).read_text(encoding="utf-8"))
     assert kept == {"type": "DataError", "message": text}
     assert "logic_seconds" in artifact.metadata
+
+
+@pytest.mark.parametrize("stated", ["", "0123abc"], ids=["checkout", "image"])
+def test_require_revision_takes_what_was_compiled_from_the_same_sources(
+    monkeypatch: pytest.MonkeyPatch, stated: str
+) -> None:
+    """A laptop's checkout knows nothing of the commit that an image is called by."""
+    monkeypatch.setenv(REVISION_VARIABLE, stated)
+    require_revision(source_revision(), IMAGE)
+
+
+def test_require_revision_takes_what_was_compiled_at_the_revision_of_the_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(REVISION_VARIABLE, "0123abc")
+    require_revision("0123abc", IMAGE)
+
+
+def test_require_revision_refuses_other_code_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(REVISION_VARIABLE, "0123abc")
+    with pytest.raises(RevisionError) as caught:
+        require_revision("source-0123456789ab", IMAGE)
+    said = str(caught.value)
+    assert f"the image {IMAGE!r} holds the code '0123abc'" in said
+    assert "the pipeline was compiled for 'source-0123456789ab'" in said
+    assert f"docker run --rm {IMAGE} kubeloop compile --image {IMAGE}" in said
+    assert "make images" in said

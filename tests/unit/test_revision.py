@@ -44,3 +44,13 @@ def test_code_revision_of_a_checkout_follows_every_source(root: Path, file: str)
 
 def test_code_revision_of_an_image_is_what_it_states(root: Path) -> None:
     assert stated(root, KUBELOOP_REVISION="abc123") == "abc123"
+
+
+def test_code_revision_of_a_checkout_is_that_of_the_image_built_from_it(root: Path) -> None:
+    """`.dockerignore` keeps what begins with a dot out of the image."""
+    before = stated(root)
+    for file in ("components/.ipynb_checkpoints/stage.py", "pipelines/.scratch.py"):
+        (root / file).parent.mkdir(exist_ok=True)
+        (root / file).write_text("# of the editor\n")
+    assert stated(root) == before
+    assert "**/.*" in (Path(__file__).parents[2] / ".dockerignore").read_text().splitlines()

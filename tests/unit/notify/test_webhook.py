@@ -7,11 +7,33 @@ import socket
 
 import pytest
 
-from components.notify.webhook import Notice, Patience, tell
+from components.notify.webhook import ADDRESS_VARIABLE, Notice, Patience, find_address, tell
 from tests.unit.notify.conftest import Server
 
 NOTICE = Notice.now("churn", "run-7", "kubeloop-training-x7k2p", "failed")
 QUICK = Patience(tries=3, pause_s=0.01, timeout_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "secret", "found"),
+    [
+        ("", "", ""),
+        ("", "https://chat.example.org/hook\n", "https://chat.example.org/hook"),
+        ("https://a.example.org/x ", "https://b.example.org", "https://a.example.org/x"),
+        ("  ", "https://b.example.org", "https://b.example.org"),
+    ],
+    ids=["none", "secret", "both", "blank"],
+)
+def test_find_address_takes_the_argument_before_the_secret(
+    monkeypatch: pytest.MonkeyPatch, given: str, secret: str, found: str
+) -> None:
+    monkeypatch.setenv(ADDRESS_VARIABLE, secret)
+    assert find_address(given) == found
+
+
+def test_find_address_without_secret_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
+    assert find_address("") == ""
 
 
 def test_tell_posts_one_document(server: Server) -> None:

@@ -13,6 +13,7 @@ PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
 AMOUNTS = ("CpuLimit", "CpuRequest", "MemoryLimit", "MemoryRequest")
 UNITS = {"m": 0.001, "": 1, "Mi": 2**20, "Gi": 2**30}
 SMALL = ("champion", "package", "register", "deploy", "crown", "notify")
+RENAMED = {"kubeloop-notify": {"url": "KUBELOOP_NOTIFY_URL"}}
 DATA = ("ingest", "validate", "prepare", "train", "evaluate")
 
 
@@ -160,7 +161,9 @@ def secrets(given: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for entry in given.get("secretAsEnv", ()):
         assert entry["optional"] is True
-        assert all(pair["envVar"] == pair["secretKey"] for pair in entry["keyToEnv"])
+        renamed = {p["secretKey"]: p["envVar"] for p in entry["keyToEnv"]}
+        renamed = {key: name for key, name in renamed.items() if key != name}
+        assert renamed == RENAMED.get(entry["secretName"], {})
         found[entry["secretName"]] = tuple(pair["envVar"] for pair in entry["keyToEnv"])
     for entry in given.get("secretAsVolume", ()):
         assert entry["optional"] is True
@@ -176,6 +179,7 @@ def test_secrets_reach_only_the_tasks_that_read_them(training: tuple[Any, Any]) 
         "exec-ingest": {"kubeloop-sources", "kubeloop-privacy"},
         "exec-register": {"kubeloop-registry"},
         "exec-crown": {"kubeloop-registry"},
+        "exec-notify": {"kubeloop-notify"},
     }
     _, platform = yaml.safe_load_all(compile_pipeline(Pipeline.SCORING, "test"))
     score = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-score"]
@@ -191,7 +195,7 @@ def test_privacy_key_lies_where_ingest_looks_for_it(training: tuple[Any, Any]) -
     stating = {
         label: variable["value"]
         for label, executor in ir["deploymentSpec"]["executors"].items()
-        for variable in executor["container"]["env"]
+        for variable in executor["container"].get("env", ())
         if variable["name"] == KEY_FILE_VARIABLE
     }
     assert stating == {"exec-ingest": f"{folder}/key"}
@@ -211,7 +215,7 @@ def test_secrets_name_what_the_code_and_its_libraries_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", [pods.SOURCES, pods.PRIVACY, pods.REGISTRY], ids=lambda s: s.name
+    "secret", [pods.SOURCES, pods.PRIVACY, pods.REGISTRY, pods.NOTIFY], ids=lambda s: s.name
 )
 def test_secret_may_name_a_volume(secret: pods.Secret) -> None:
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", secret.name)
