@@ -5,25 +5,32 @@ scrape ever counts rows. Events that came before their version was registered ar
 and stay so: a counter must not fall because a version was registered later.
 """
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
+
+from components.monitor.storage.connection import Connection
 
 Key = tuple[str, int, int]
 """Model, version (0 where the event does not say), and 1 when it was registered, else 0."""
 
+_NAMES: Final = ("events", "predictions", "labelled", "duplicates", "bytes")
+
 _ADD: Final = """
-INSERT INTO totals (model, version, registered, events, predictions, labelled, duplicates,
-    first_time, last_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO totals (model, version, registered, events, predictions, labelled, duplicates, bytes,
+    first_time, last_time, newest_label) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (model, version, registered) DO UPDATE SET
-    events = events + excluded.events, predictions = predictions + excluded.predictions,
-    labelled = labelled + excluded.labelled, duplicates = duplicates + excluded.duplicates,
-    first_time = min(ifnull(first_time, excluded.first_time),
-                     ifnull(excluded.first_time, first_time)),
-    last_time = max(ifnull(last_time, excluded.last_time), ifnull(excluded.last_time, last_time))
+    events = totals.events + excluded.events,
+    predictions = totals.predictions + excluded.predictions,
+    labelled = totals.labelled + excluded.labelled,
+    duplicates = totals.duplicates + excluded.duplicates,
+    bytes = totals.bytes + excluded.bytes,
+    first_time = CASE WHEN totals.first_time IS NULL OR excluded.first_time < totals.first_time
+        THEN excluded.first_time ELSE totals.first_time END,
+    last_time = CASE WHEN totals.last_time IS NULL OR excluded.last_time > totals.last_time
+        THEN excluded.last_time ELSE totals.last_time END,
+    newest_label = CASE WHEN excluded.newest_label > totals.newest_label
+        THEN excluded.newest_label ELSE totals.newest_label END
 """
 
 
@@ -67,28 +74,23 @@ class Content:
     pending: int
 
 
-def read_content(path: Path) -> Content:
-    """Reads the totals on a connection of its own, beside the writer.
+def read_content(connection: Connection) -> Content:
+    """Reads the totals.
 
     Args:
-        path: the database file of an open store.
+        connection: within a transaction, so that the view is one.
 
     Returns:
-        The content as of the last commit, one consistent view.
+        The content as of the last commit.
 
     Raises:
-        sqlite3.Error: the store cannot be read.
+        StoreError: the store cannot be read.
     """
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        connection.execute("BEGIN")
-        rows = connection.execute(
-            "SELECT model, version, registered, events, predictions, labelled, duplicates,"
-            " first_time, last_time FROM totals ORDER BY model, version, registered"
-        ).fetchall()
-        pending = connection.execute("SELECT count(*) FROM pending").fetchone()[0]
-    finally:
-        connection.close()
+    rows = connection.query(
+        "SELECT model, version, registered, events, predictions, labelled, duplicates,"
+        " first_time, last_time FROM totals ORDER BY model, version, registered"
+    )
+    [[pending]] = connection.query("SELECT count(*) FROM pending")
     return Content(tuple(Total(r[0], r[1], bool(r[2]), *r[3:]) for r in rows), pending)
 
 
@@ -99,6 +101,7 @@ class Totals:
         """Starts with no change."""
         self._counts: dict[Key, Counter[str]] = {}
         self._times: dict[Key, list[int]] = {}
+        self._newest: dict[Key, int] = {}
 
     def count(self, key: Key, what: str, amount: int = 1) -> None:
         """Adds to one total."""
@@ -108,13 +111,17 @@ class Totals:
         """Notes an event's time, microseconds since 1970."""
         self._times.setdefault(key, []).append(time)
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Adds the changes to the store, within the caller's transaction."""
-        connection.executemany(_ADD, self._rows())
+    def number(self, key: Key, label: int) -> None:
+        """Notes a new label's number, greater than every one before."""
+        self._newest[key] = label
+        self._counts.setdefault(key, Counter())
 
-    def _rows(self) -> Iterable[tuple[str | int | None, ...]]:
-        for key, counts in self._counts.items():
-            times = self._times.get(key)
-            span = (min(times), max(times)) if times else (None, None)
-            names = ("events", "predictions", "labelled", "duplicates")
-            yield (*key, *(counts[name] for name in names), *span)
+    def write(self, connection: Connection) -> None:
+        """Adds the changes to the store, within the caller's transaction."""
+        # In one order everywhere, so that no two writers ever wait for each other.
+        connection.execute_many(_ADD, [self._row(key) for key in sorted(self._counts)])
+
+    def _row(self, key: Key) -> tuple[str | int | None, ...]:
+        counts, times = self._counts[key], self._times.get(key)
+        span = (min(times), max(times)) if times else (None, None)
+        return (*key, *(counts[name] for name in _NAMES), *span, self._newest.get(key, 0))

@@ -7,11 +7,12 @@ against the signature, and a label against the classes, by value or by its text.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
 from components.monitor.refusal import CONFLICT, RefusedError, Review, invalid
+from components.monitor.storage.connection import Connection
 from components.monitor.wire import MAX_INTEGER, MAX_NAME, canonical_json, is_name, is_number
 
 BUNDLE_FORMAT: Final = 1
@@ -223,6 +224,20 @@ def _text(label: Label) -> str:
     return str(label)
 
 
-def known_versions(rows: Sequence[tuple[str, int, str, str, str]]) -> Versions:
-    """Builds the table of versions from stored rows (model, number, digest, bundle, reference)."""
-    return {(row[0], row[1]): restore(*row) for row in rows}
+def known_versions(connection: Connection, key: tuple[str, int] | None = None) -> Versions:
+    """Reads registered versions from the store.
+
+    Args:
+        connection: to the store.
+        key: model and number of the one to read; None for all.
+
+    Returns:
+        The versions that are registered.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    sql = "SELECT model, version, digest, bundle, reference FROM versions"
+    if key is not None:
+        sql += " WHERE model = ? AND version = ?"
+    return {(row[0], row[1]): restore(*row) for row in connection.query(sql, key or ())}

@@ -8,16 +8,17 @@ Source of the gain: 300 single commits a second against 69,000 inserts in groups
 
 import logging
 import queue
-import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from components.monitor.predictions import Record
 from components.monitor.refusal import RefusedError, overloaded, store_unavailable
-from components.monitor.store import Store
+from components.monitor.storage.connection import StoreError
+from components.monitor.store import Store, Stored
 
 GROUP: Final = 512
 """At most this many requests share a commit, so that an answer never waits for a whole backlog."""
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 class _Job:
     work: Callable[[Store], Any]
     future: "Future[Any]"
+    records: Sequence[Record] | None = None
 
 
 class Writer:
@@ -75,12 +77,23 @@ class Writer:
             RefusedError: 503; the queue is full or the writer is closing.
         """
         future: Future[T] = Future()
-        if self._closing:
-            raise overloaded("stopping")  # noqa: EM101
-        try:
-            self._queue.put_nowait(_Job(work, future))
-        except queue.Full as exc:
-            raise overloaded(f"{self._queue.maxsize} requests waiting") from exc  # noqa: EM102
+        self._queue_job(_Job(work, future))
+        return future
+
+    def submit_events(self, records: Sequence[Record]) -> "Future[Stored]":
+        """Queues the events of one request; those of a group are stored together.
+
+        Args:
+            records: the events, already without private and unknown columns.
+
+        Returns:
+            A future of what became of them, resolved after the commit.
+
+        Raises:
+            RefusedError: 503; the queue is full or the writer is closing.
+        """
+        future: Future[Stored] = Future()
+        self._queue_job(_Job(lambda store: store.add_events(records), future, records))
         return future
 
     def close(self) -> None:
@@ -90,6 +103,14 @@ class Writer:
             self._queue.put(None)
             self._thread.join()
         self._store.close()
+
+    def _queue_job(self, job: _Job) -> None:
+        if self._closing:
+            raise overloaded("stopping")  # noqa: EM101
+        try:
+            self._queue.put_nowait(job)
+        except queue.Full as exc:
+            raise overloaded(f"{self._queue.maxsize} requests waiting") from exc  # noqa: EM102
 
     def _run(self) -> None:
         more = True
@@ -117,9 +138,10 @@ class Writer:
         started = time.perf_counter()
         try:
             self._store.begin()
-            outcomes = [self._attempt(job) for job in group]
+            stored = self._store_together([job for job in group if job.records is not None])
+            outcomes = [stored.get(job.future) or self._attempt(job) for job in group]
             self._store.commit()
-        except sqlite3.Error as exc:
+        except StoreError as exc:
             self._store.rollback()
             _log.error("store not written error=%s requests=%d", exc, len(group))
             outcomes = [store_unavailable()] * len(group)
@@ -130,6 +152,20 @@ class Writer:
             else:
                 job.future.set_result(outcome)
 
+    def _store_together(self, jobs: list[_Job]) -> "dict[Future[Any], Stored]":
+        """What became of the events of several requests; of none where one of them fails."""
+        if not jobs:
+            return {}
+        self._store.mark()
+        try:
+            done = self._store.add_requests([job.records or () for job in jobs])
+        except Exception as exc:
+            # One of them has to be found alone; a connection that is lost fails here again.
+            self._store.undo()
+            _log.warning("requests are written one by one error=%s", type(exc).__name__)
+            return {}
+        return dict(zip((job.future for job in jobs), done, strict=True))
+
     def _attempt(self, job: _Job) -> object:
         """The work's result, or the exception that undid it."""
         self._store.mark()
@@ -138,7 +174,7 @@ class Writer:
         except RefusedError as exc:
             self._store.undo()
             return exc
-        except sqlite3.Error as exc:
+        except StoreError as exc:
             self._store.undo()
             _log.error("request not written error=%s", exc)
             return store_unavailable()

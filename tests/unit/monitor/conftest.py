@@ -4,12 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from components.monitor.events import Event
 from components.monitor.predictions import Record
+from components.monitor.storage.addresses import Address
+from components.monitor.storage.reader import Reader
 from components.monitor.store import Store
 from components.monitor.versions import Version, read_registration
+from tests.postgres import Postgres, running
 
 NOON = 1_795_176_000_000_000
 
@@ -76,9 +80,44 @@ def record() -> Callable[..., Record]:
     return build
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests of a worker."""
+    with running() as server:
+        yield server
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "events.sqlite3")
+def postgres_url(postgres: Postgres) -> str:
+    """Of a database without a store; a database for each test would take longer than the tests."""
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("DROP SCHEMA IF EXISTS kubeloop_monitor CASCADE")
+    return postgres.url()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Address:
+    """Of an empty store: a test that asks for it runs on both databases."""
+    if request.param == "sqlite":
+        return tmp_path / "events.sqlite3"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def store(address: Address) -> Iterator[Store]:
+    opened = Store(address)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(store: Store) -> Iterator[Reader]:
+    opened = Reader(store.address)
     yield opened
     opened.close()
 

@@ -1,25 +1,26 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from components.monitor.predictions import Record
 from components.monitor.refusal import RefusedError
+from components.monitor.storage.addresses import Address
+from components.monitor.storage.reader import Reader
 from components.monitor.store import Store
-from components.monitor.totals import Total, read_content
+from components.monitor.totals import Total
 from components.monitor.versions import Version
 
 Make = Callable[..., Record]
 
 
-def test_add_events_new_and_known_counted(store: Store, record: Make) -> None:
+def test_add_events_new_and_known_counted(store: Store, reader: Reader, record: Make) -> None:
     store.begin()
     first = store.add_events([record("a"), record("b", rows=3, time=7), record("a")])
     again = store.add_events([record("b", rows=3)])
     store.commit()
     assert (first.stored, first.duplicate) == (2, 1)
     assert (again.stored, again.duplicate) == (0, 1)
-    [total] = read_content(store.path).totals
+    [total] = reader.content().totals
     assert total == Total(
         model="churn",
         version=3,
@@ -33,22 +34,26 @@ def test_add_events_new_and_known_counted(store: Store, record: Make) -> None:
     )
 
 
-def test_add_events_same_id_other_kind_both_stored(store: Store, record: Make) -> None:
+def test_add_events_same_id_other_kind_both_stored(
+    store: Store, reader: Reader, record: Make
+) -> None:
     store.begin()
     done = store.add_events([record("a", kind="request"), record("a", kind="response")])
     store.commit()
     assert (done.stored, done.duplicate) == (2, 0)
-    assert [t.predictions for t in read_content(store.path).totals] == [0]
+    assert [t.predictions for t in reader.content().totals] == [0]
 
 
-def test_add_events_rolled_back_leaves_no_trace(store: Store, record: Make) -> None:
+def test_add_events_rolled_back_leaves_no_trace(store: Store, reader: Reader, record: Make) -> None:
     store.begin()
     store.add_events([record("a")])
     store.rollback()
-    assert read_content(store.path).totals == ()
+    assert reader.content().totals == ()
 
 
-def test_add_events_undone_request_leaves_the_others(store: Store, record: Make) -> None:
+def test_add_events_undone_request_leaves_the_others(
+    store: Store, reader: Reader, record: Make
+) -> None:
     store.begin()
     store.mark()
     store.add_events([record("a")])
@@ -56,7 +61,7 @@ def test_add_events_undone_request_leaves_the_others(store: Store, record: Make)
     store.add_events([record("b")])
     store.undo()
     store.commit()
-    assert [t.events for t in read_content(store.path).totals] == [1]
+    assert [t.events for t in reader.content().totals] == [1]
 
 
 def test_register_new_then_known_then_other(store: Store, version: Callable[..., Version]) -> None:
@@ -69,15 +74,23 @@ def test_register_new_then_known_then_other(store: Store, version: Callable[...,
 
 
 def test_store_reopened_knows_versions_and_totals(
-    tmp_path: Path, version: Callable[..., Version], record: Make
+    address: Address, version: Callable[..., Version], record: Make
 ) -> None:
-    first = Store(tmp_path / "s")
+    first = Store(address)
     first.begin()
     first.register(version(), 1)
     first.add_events([record("a")])
     first.commit()
     first.close()
-    second = Store(tmp_path / "s")
+    second, reader = Store(address), Reader(address)
     assert second.versions == {("churn", 3): version()}
-    assert [t.events for t in read_content(second.path).totals] == [1]
+    assert [t.events for t in reader.content().totals] == [1]
+    reader.close()
     second.close()
+
+
+def test_add_events_duration_of_any_size_stored(store: Store, reader: Reader, record: Make) -> None:
+    store.begin()
+    store.add_events([record("a", duration=10**300), record("b", duration=0)])
+    store.commit()
+    assert [event.duration for event in reader.events_after("churn", 3, 0, 9)] == [1e300, 0.0]

@@ -1,4 +1,3 @@
-import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -6,8 +5,8 @@ import pytest
 from components.monitor.feedback import read_feedback
 from components.monitor.predictions import Record
 from components.monitor.refusal import RefusedError
+from components.monitor.storage.reader import Reader
 from components.monitor.store import Store
-from components.monitor.totals import read_content
 from components.monitor.versions import Version
 
 Make = Callable[..., Record]
@@ -32,16 +31,14 @@ def add(store: Store, *records: Record) -> int:
 
 
 def labels(store: Store) -> list[tuple[str, int, str]]:
-    connection = sqlite3.connect(store.path)
-    rows = connection.execute(
-        "SELECT id, row, label FROM labels JOIN events ON event = key ORDER BY id, row"
-    ).fetchall()
-    connection.close()
-    return rows
+    sql = "SELECT id, row, label FROM labels JOIN events ON event = key ORDER BY id, row"
+    return store._connection.query(sql)
 
 
 def labelled_and_pending(store: Store) -> tuple[int, int]:
-    content = read_content(store.path)
+    reader = Reader(store.address)
+    content = reader.content()
+    reader.close()
     return sum(total.labelled for total in content.totals), content.pending
 
 
@@ -142,3 +139,27 @@ def test_add_bare_id_that_looks_like_a_row_joined(store: Store, record: Make) ->
 def test_add_agent_event_never_joined(store: Store, record: Make) -> None:
     add(store, record("a", kind="response", version=0, registered=False))
     assert post(store, {"id": "a", "label": "Yes"}) == {"pending": 1}
+
+
+@pytest.mark.usefixtures("churn")
+def test_join_waiting_row_that_the_event_has_not_waits_on(store: Store, record: Make) -> None:
+    post(
+        store,
+        {"id": "a:1", "label": "No"},
+        {"id": "a:2", "label": "No"},
+        {"id": "b", "label": "No"},
+    )
+    add(store, record("a", rows=2), record("b", rows=2))
+    assert labels(store) == [("a", 1, '"No"')]
+    assert labelled_and_pending(store) == (1, 2)
+
+
+@pytest.mark.usefixtures("churn")
+def test_join_waiting_counts_as_labelled_when_its_prediction_came(
+    store: Store, record: Make
+) -> None:
+    """Whoever has read the labels until then would miss it otherwise."""
+    post(store, {"id": "a", "label": "No"})
+    add(store, record("a", received=5_000))
+    [[received]] = store._connection.query("SELECT received FROM labels")
+    assert received == 5_000

@@ -1,8 +1,7 @@
-"""The store's tables, their format version, and how a database is opened.
+"""Opens the file of an SQLite store: claims it, makes its tables, brings an older one up to date.
 
-The format is SQLite's `user_version`; a migration is one more entry in `MIGRATIONS`, and an older
-store is brought up to date when it is opened. A store has one owner at a time: an advisory lock,
-which the kernel releases when a process is killed.
+A store has one owner at a time: an advisory lock, which the kernel releases when a process is
+killed. The format is SQLite's `user_version`.
 """
 
 import fcntl
@@ -12,56 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from components.errors import StateError
+from components.monitor.storage.connection import LOCK_SECONDS
+from components.monitor.storage.tables import FORMAT, MIGRATIONS
 
 APPLICATION_ID: Final = 0x4B4C4F50
 """Marks an SQLite file as ours ("KLOP")."""
 
-LOCK_SECONDS: Final = 5.0
-"""How long a write waits for another process's lock on the database, such as a backup's."""
 
-_FIRST: Final = """
-CREATE TABLE versions (
-    model TEXT NOT NULL, version INTEGER NOT NULL,
-    digest TEXT NOT NULL, bundle TEXT NOT NULL, reference TEXT NOT NULL,
-    registered_at INTEGER NOT NULL,
-    PRIMARY KEY (model, version)
-);
-CREATE TABLE events (
-    key INTEGER PRIMARY KEY,
-    id TEXT NOT NULL, kind TEXT NOT NULL,
-    model TEXT NOT NULL, version INTEGER NOT NULL, registered INTEGER NOT NULL,
-    time INTEGER NOT NULL, received INTEGER NOT NULL,
-    rows INTEGER NOT NULL, duration REAL,
-    features TEXT, outputs TEXT,
-    UNIQUE (id, kind)
-);
-CREATE TABLE labels (
-    event INTEGER NOT NULL REFERENCES events (key), row INTEGER NOT NULL,
-    label TEXT NOT NULL, time INTEGER NOT NULL, received INTEGER NOT NULL,
-    PRIMARY KEY (event, row)
-) WITHOUT ROWID;
-CREATE TABLE pending (
-    id TEXT PRIMARY KEY,
-    request TEXT, row INTEGER,
-    label TEXT NOT NULL, time INTEGER NOT NULL, received INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX pending_by_request ON pending (request, row);
-CREATE TABLE totals (
-    model TEXT NOT NULL, version INTEGER NOT NULL, registered INTEGER NOT NULL,
-    events INTEGER NOT NULL DEFAULT 0, predictions INTEGER NOT NULL DEFAULT 0,
-    labelled INTEGER NOT NULL DEFAULT 0, duplicates INTEGER NOT NULL DEFAULT 0,
-    first_time INTEGER, last_time INTEGER,
-    PRIMARY KEY (model, version, registered)
-) WITHOUT ROWID;
-"""
-
-MIGRATIONS: Final = (_FIRST,)
-"""Entry n brings a store from format n to n + 1."""
-
-FORMAT: Final = len(MIGRATIONS)
-
-
-def open_database(path: Path) -> sqlite3.Connection:
+def open_file(path: Path) -> sqlite3.Connection:
     """Opens the store for writing, creating or migrating it where needed.
 
     Args:
@@ -76,9 +33,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(
-            path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        connection = connect(str(path))
     except (OSError, sqlite3.Error) as exc:
         msg = f"the monitor's store {str(path)!r} cannot be opened: {exc}; expected a writable file"
         raise StateError(msg) from exc
@@ -92,6 +47,17 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def connect(target: str) -> sqlite3.Connection:
+    """Connects to a path or a `file:` URI, in autocommit mode, for one thread at a time."""
+    return sqlite3.connect(
+        target,
+        uri=target.startswith("file:"),
+        timeout=LOCK_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def lock(path: Path) -> int:
