@@ -7,15 +7,10 @@ spec's vocabulary.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from components.resampling import Raw, Target, decide, summing_to_one
 from components.spec import METRICS
-
-Target = NDArray[np.int64] | NDArray[np.float64]
-Raw = NDArray[np.float64]
-# The probability from which a binary model answers its positive class.
-THRESHOLD = 0.5
 
 
 def measure(metric: str, task: str, target: Target, raw: Raw) -> float:
@@ -51,26 +46,6 @@ def measure(metric: str, task: str, target: Target, raw: Raw) -> float:
 def measure_all(task: str, target: Target, raw: Raw) -> dict[str, float]:
     """Computes every metric of the task, by name."""
     return {metric: measure(metric, task, target, raw) for metric in METRICS[task]}
-
-
-def decide(task: str, raw: Raw) -> NDArray[np.int64]:
-    """Decides the class of every row, by the rule of `bundle.answer`.
-
-    Args:
-        task: binary or multiclass.
-        raw: probabilities (n, classes).
-
-    Returns:
-        int64 (n,) class indices: for binary the positive class from one half on, for multiclass
-        the most probable one, the first of equals.
-    """
-    chosen = raw[:, 1] >= THRESHOLD if task == "binary" else raw.argmax(axis=1)
-    return np.asarray(chosen, dtype=np.int64)
-
-
-def summing_to_one(raw: Raw) -> Raw:
-    """Scales each row of probabilities (n, classes) to 1, from which float32 is off by 1e-7."""
-    return np.asarray(raw / raw.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _ranking(metric: str, task: str, target: Target, raw: Raw) -> float:

@@ -1,6 +1,7 @@
 """The gates: what a challenger must reach before it may take the champion's place."""
 
-from components.bundle import Interval
+from components.bundle import DataLineage, Interval
+from components.contract import Lineage
 from components.evaluation import ChampionScore, Gate
 from components.spec import Gates, gain
 
@@ -45,6 +46,29 @@ def champion_gate(gates: Gates, scores: ChampionScore) -> Gate:
     slack = _PRECISION * max(1.0, abs(scores.champion))
     said = f"gain in {scores.metric} over version {scores.version} >= {least:g}"
     return _gate("champion", gained, least, gained >= least - slack, said)
+
+
+def fresh_gate(known: DataLineage, lineage: Lineage, version: int) -> Gate | None:
+    """Asks for fresh rows where the champion has learned of some and the sources are still its own.
+
+    What those hold out tells of the world before the fresh rows: on it a model that knows nothing
+    else beats the one that has learned what has changed since.
+
+    Args:
+        known: what the champion was made from.
+        lineage: what the challenger was made from.
+        version: the champion's.
+
+    Returns:
+        The gate, which is not passed; None where there is nothing to ask for.
+    """
+    if lineage.fresh or not known.fresh or lineage.fingerprint != known.fresh.sources:
+        return None
+    said = (
+        f"fresh rows or newer sources, since version {version} has learned of {known.fresh.rows:,} "
+        "fresh rows beside these sources"
+    )
+    return Gate(name="fresh", value=0, threshold=1, passed=False, expected=said)
 
 
 def _gate(name: str, value: float, threshold: float, passed: bool, expected: str) -> Gate:

@@ -13,11 +13,12 @@ from components.bundle import Bundle, Manifest, load
 from components.candidate import Candidate, load_pipeline, read_candidate
 from components.champion import BUNDLE, Champion
 from components.errors import DataError, SpecError
-from components.evaluate.gates import champion_gate, metric_gates
+from components.evaluate.gates import champion_gate, fresh_gate, metric_gates
 from components.evaluate.intervals import intervals
 from components.evaluation import ChampionScore, Decision, Evaluation, Score
 from components.examples import Examples, read_examples, read_tensors
-from components.metrics import Raw, decide, measure
+from components.metrics import measure
+from components.resampling import Raw, decide
 from components.revision import code_revision
 from components.runners import raw_scores
 from components.spec import GREATER_IS_BETTER, from_json
@@ -62,8 +63,9 @@ def judge(spec: "Spec", candidates: list[Path], test: Path, champion: Path) -> V
         champion: the folder that `register` wrote at the start of the run.
 
     Returns:
-        The verdict: `kept` where data, spec and code equal the champion's, whatever the scores;
-        else `approved` where every gate passes; else `refused`.
+        The verdict: `kept` where data, spec and code equal the champion's, or the data is its own
+        without the fresh rows, whatever the scores; else `approved` where every gate passes; else
+        `refused`.
     """
     ranked = _ranked([(folder, read_candidate(folder)) for folder in candidates])
     source, best = ranked[0]
@@ -73,8 +75,11 @@ def judge(spec: "Spec", candidates: list[Path], test: Path, champion: Path) -> V
     gates = metric_gates(spec.gates, metrics)
     current = _load_champion(champion)
     scores = _compare(current, spec, examples, raw, test) if current else None
-    if scores:
+    if scores and current:
         gates.append(champion_gate(spec.gates, scores))
+        known = current[1].manifest.data
+        asked = fresh_gate(known, examples.schema.lineage, scores.version)
+        gates += [asked] if asked else []
     decision = Decision.APPROVED if all(gate.passed for gate in gates) else Decision.REFUSED
     if current and _unchanged(current[1].manifest, spec, examples):
         decision = Decision.KEPT
@@ -147,7 +152,12 @@ def _aligned(raw: Raw, manifest: Manifest, examples: Examples) -> Raw:
 
 
 def _unchanged(manifest: Manifest, spec: "Spec", examples: Examples) -> bool:
-    if manifest.data.fingerprint != examples.schema.lineage.fingerprint:
+    known, lineage = manifest.data, examples.schema.lineage
+    # The sources alone hold nothing new for a champion that has learned of fresh rows besides.
+    subset = lineage.fresh is None and known.fresh is not None
+    if lineage.fingerprint != (
+        known.fresh.sources if subset and known.fresh else known.fingerprint
+    ):
         return False
     if manifest.revision != code_revision():
         return False

@@ -49,7 +49,20 @@ def _head(manifest: Manifest, best: str, parity: str) -> list[str]:
         f"`{manifest.revision}`",
         f"- Data: {manifest.data.rows:,} rows, {manifest.data.columns} columns, "
         f"`{manifest.data.fingerprint}`",
+        *_fresh(manifest),
         f"- Runtime: {manifest.runtime}{parity}",
+    ]
+
+
+def _fresh(manifest: Manifest) -> list[str]:
+    """What the rows that came by way of the monitor are."""
+    fresh = manifest.data.fresh
+    if fresh is None:
+        return []
+    asked = f", labelled from {fresh.since} to before {fresh.until}" if fresh.since else ""
+    return [
+        f"- Of the rows {fresh.rows:,} are fresh: predicted from {fresh.first} to {fresh.last}"
+        f"{asked}"
     ]
 
 
@@ -105,6 +118,13 @@ def _split(manifest: Manifest, schema: ExampleSchema) -> list[str]:
     }[split["method"]]
     share = f"{split['test']:g} for testing and {split['validation']:g} for validation"
     lines = ["", "## Split", "", f"Rows were split {how}: {share}."]
+    if manifest.data.fresh is not None:
+        lines = [
+            *lines[:-1],
+            "Test is the newest fifth of the fresh rows, for this model and for the champion. The "
+            f"other rows were split {how}: {share}. {schema.set_aside:,} rows were set aside: what "
+            "the sources hold out, and what repeats it or the newest fifth.",
+        ]
     if schema.shared_rows:
         lines += [
             "",

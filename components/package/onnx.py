@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.examples import Examples
-from components.metrics import decide
+from components.resampling import decide
 from components.runners import onnx_runner, raw_scores
 from components.signature import Signature
 

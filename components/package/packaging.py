@@ -24,11 +24,11 @@ from components.bundle import (
 from components.candidate import PIPELINE, Candidate, load_pipeline, read_candidate
 from components.evaluation import Evaluation
 from components.examples import Examples, client_rows, read_examples
-from components.metrics import THRESHOLD
 from components.package import card
 from components.package.onnx import Parity, compare, export
 from components.package.reference import reference
 from components.package.repeatable import copy_repeatable
+from components.resampling import THRESHOLD
 from components.revision import VERSION, code_revision
 from components.runners import onnx_runner, skops_runner
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _GOLDEN_ROWS = 5
+# Of fewer rows ten bins hold fewer than five each, below which chi-squared is a poor approximation
+# (Cochran, Some methods for strengthening the common chi-squared tests, 1954).
+_LEAST_LIVE_ROWS = 50
 _MOST_REASON = 300
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "polars", "scikit-learn", "skl2onnx", "skops")
@@ -84,13 +87,25 @@ def package_model(spec: "Spec", made_of: Ingredients, folder: Path) -> Manifest:
     opener = skops_runner if reason else onnx_runner
     bundle = Bundle(draft, opener(folder / MODEL_FILES[draft.runtime]))
     manifest = draft.model_copy(update={"golden": _golden(bundle, validation)})
-    answers = bundle.predict(validation.numbers, validation.strings)
-    _write_json(folder / "reference.json", reference(train, answers))
+    asked = _live(validation)
+    answers = bundle.predict(asked.numbers, asked.strings)
+    _write_json(folder / "reference.json", reference(_live(train), answers))
     # The next run's report says what has changed since this version.
     shutil.copyfile(made_of.statistics, folder / STATISTICS)
     text = card.render(manifest, evaluation, train.schema, parity, reason)
     (folder / "card.md").write_text(text, encoding="utf-8")
     return write(folder, manifest)
+
+
+def _live(examples: Examples) -> Examples:
+    """The rows that are like those to come: the fresh ones, where they are enough to tell.
+
+    A model is retrained because the world has changed. Beside the rows of the world as it was, the
+    monitor would see that change for ever, and ask for the next retraining.
+    """
+    if examples.fresh is None or examples.fresh.sum() < _LEAST_LIVE_ROWS:
+        return examples
+    return examples.taken(examples.fresh)
 
 
 def write_model(
@@ -161,7 +176,10 @@ def _draft(
         threshold=THRESHOLD if spec.task == "binary" else None,
         golden=Golden(rows=()),
         data=DataLineage(
-            rows=lineage.rows, columns=lineage.columns, fingerprint=lineage.fingerprint
+            rows=lineage.rows,
+            columns=lineage.columns,
+            fingerprint=lineage.fingerprint,
+            fresh=lineage.fresh,
         ),
         spec=json.loads(spec.to_json()),
         metrics=evaluation.metrics,

@@ -54,7 +54,8 @@ def number_bins(values: NDArray[np.float64]) -> dict[str, Any]:
 
     Returns:
         At most 9 edges, counts (one more than edges; those of a column's least values are not
-        empty), and missing.
+        empty), missing, and the range: min and max, None without a value. Files written before
+        the range was known lack it, and readers do without.
     """
     present = values[np.isfinite(values)]
     edges = _edges(present) if len(present) else np.array([])
@@ -64,6 +65,8 @@ def number_bins(values: NDArray[np.float64]) -> dict[str, Any]:
         "edges": [float(edge) for edge in edges],
         "counts": [int(count) for count in counts],
         "missing": len(values) - len(present),
+        "min": float(present.min()) if len(present) else None,
+        "max": float(present.max()) if len(present) else None,
     }
 
 

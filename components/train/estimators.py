@@ -14,7 +14,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from components.metrics import Target
+from components.resampling import Target
 
 Params = dict[str, Any]
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from components.errors import TrainingError
 from components.examples import Examples
-from components.metrics import Target
+from components.resampling import Target
 from components.signature import Strings
 from components.transformers import Clip, Single
 

@@ -15,6 +15,8 @@ from components.errors import BundleError, DataError, SpecError
 from components.evaluate.dashboard import draw
 from components.evaluate.judgement import Verdict, judge
 from components.evaluation import Decision, Evaluation
+from components.examples import read_schema, write_schema
+from components.fresh import Fresh
 from components.metrics import measure
 from components.package.packaging import Ingredients, package_model
 from components.train.search import search
@@ -230,3 +232,61 @@ def test_draw_regression_draws_no_classification(tmp_path: Path) -> None:
     assert sorted(metrics.metadata) == ["mae", "median_ae", "r2", "rmse"]
     assert curves.metadata == {}
     assert found.evaluation.confusion is None
+
+
+FRESH = Fresh(rows=60, columns=("age",), first="a", last="b", sources="sha256:aa")
+
+
+def of_fresh(run: Path, folder: Path, **changes: Any) -> Path:
+    """The champion, made of the sources and of fresh rows."""
+    data = {"rows": 300, "columns": 5, "fingerprint": "sha256:both", "fresh": FRESH.model_dump()}
+    return changed_champion(run, folder, data=data, **changes)
+
+
+def fresh_test(run: Path, folder: Path, fingerprint: str, sources: str) -> Path:
+    """The hold-out of a run with fresh rows."""
+    shutil.copytree(run / "test", folder)
+    schema = read_schema(folder)
+    told = FRESH.model_copy(update={"sources": sources})
+    update = {"fingerprint": fingerprint, "fresh": told}
+    lineage = schema.lineage.model_copy(update=update)
+    write_schema(folder, schema.model_copy(update={"lineage": lineage}))
+    return folder
+
+
+def test_judge_sources_of_a_champion_that_knows_fresh_rows_besides_keep_it(
+    run: Path, tmp_path: Path
+) -> None:
+    found = verdict(run, champion=of_fresh(run, tmp_path / "c"))
+    assert found.evaluation.decision is Decision.KEPT
+
+
+def test_judge_sources_alone_do_not_replace_what_has_learned_of_fresh_rows_too(
+    run: Path, tmp_path: Path
+) -> None:
+    spec = spec_of("binary", search={"trials": 2})
+    found = verdict(run, spec, champion=of_fresh(run, tmp_path / "c"))
+    assert found.evaluation.decision is Decision.REFUSED
+    gate = found.evaluation.gates[-1]
+    assert (gate.name, gate.passed) == ("fresh", False)
+    assert gate.expected.startswith(
+        "fresh rows or newer sources, since version 4 has learned of 60"
+    )
+    newer = {"rows": 1, "columns": 1, "fingerprint": "sha256:both"}
+    newer["fresh"] = FRESH.model_copy(update={"sources": "sha256:older"}).model_dump()
+    grown = verdict(run, spec, champion=changed_champion(run, tmp_path / "g", data=newer))
+    assert [gate.name for gate in grown.evaluation.gates] == ["champion"]
+    assert grown.evaluation.decision is Decision.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "decision"),
+    [("sha256:both", Decision.KEPT), ("sha256:new", Decision.APPROVED)],
+)
+def test_judge_the_same_fresh_rows_again_keep_the_champion_and_others_are_judged(
+    fingerprint: str, decision: Decision, run: Path, tmp_path: Path
+) -> None:
+    test = fresh_test(run, tmp_path / "t", fingerprint, "sha256:aa")
+    champion = of_fresh(run, tmp_path / "c")
+    found = judge(SPEC, [run / "logistic"], test, champion)
+    assert found.evaluation.decision is decision

@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from components.bundle import Bundle
 from components.candidate import load_pipeline
-from components.examples import Examples
+from components.contract import ROWS
+from components.examples import Examples, read_schema, write_schema
+from components.fresh import TIME, Fresh
 from components.runners import raw_scores
 from components.signature import tensors
 from components.spec import CANDIDATES
@@ -110,3 +113,66 @@ def test_package_model_of_values_says_what_it_tolerates(
     assert re.search(
         r"onnx parity rows=120 labels_differ=0 difference=\S+ tolerance=1e-03", caplog.text
     )
+
+
+FRESH = Fresh(
+    rows=100,
+    columns=("age",),
+    first="2026-11-01T00:00:00.000000Z",
+    last="2026-11-02T00:00:00.000000Z",
+    since="2026-10-31",
+    until="2026-11-03",
+    sources="sha256:cc",
+)
+
+
+def mark_fresh(folder: Path, count: int) -> None:
+    """Makes the last rows of a part fresh."""
+    rows = pl.read_parquet(folder / ROWS)
+    at = pl.datetime(2026, 11, 1, time_unit="us")
+    late = pl.when(pl.int_range(pl.len()) >= len(rows) - count).then(at)
+    rows.with_columns(late.alias(TIME)).write_parquet(folder / ROWS)
+    schema = read_schema(folder)
+    lineage = schema.lineage.model_copy(update={"fresh": FRESH})
+    write_schema(folder, schema.model_copy(update={"lineage": lineage, "set_aside": 17}))
+
+
+def test_package_model_reference_is_of_the_fresh_rows_where_they_are_enough(
+    tmp_path: Path,
+) -> None:
+    parts = write_split(tmp_path, "binary", rows=120)
+    mark_fresh(tmp_path / "train", 50)
+    mark_fresh(tmp_path / "validation", 49)
+    packaged(tmp_path, "binary", "logistic")
+    found = json.loads((tmp_path / "bundle" / "reference.json").read_text())
+    ages = parts["train"].numbers[-50:, 0]
+    age = found["features"]["age"]
+    assert found["rows"] == 50
+    assert age["max"] == np.nanmax(ages)
+    assert sum(age["counts"]) + age["missing"] == 50
+    assert sum(found["prediction"]["counts"]) == 120
+
+
+def test_package_model_says_in_bundle_and_card_what_was_fresh(tmp_path: Path) -> None:
+    write_split(tmp_path, "binary", rows=120)
+    for part in ("train", "validation"):
+        mark_fresh(tmp_path / part, 60)
+    bundle = packaged(tmp_path, "binary", "logistic")
+    assert bundle.manifest.data.fresh == FRESH
+    found = (tmp_path / "bundle" / "card.md").read_text()
+    assert (
+        "- Of the rows 100 are fresh: predicted from 2026-11-01T00:00:00.000000Z to "
+        "2026-11-02T00:00:00.000000Z, labelled from 2026-10-31 to before 2026-11-03\n"
+    ) in found
+    assert (
+        "Test is the newest fifth of the fresh rows, for this model and for the champion" in found
+    )
+    assert "17 rows were set aside" in found
+
+
+def test_package_model_of_the_sources_alone_says_nothing_of_fresh_rows(tmp_path: Path) -> None:
+    write_split(tmp_path, "binary", rows=120)
+    packaged(tmp_path, "binary", "logistic")
+    document = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert set(document["data"]) == {"rows", "columns", "fingerprint"}
+    assert "fresh" not in (tmp_path / "bundle" / "card.md").read_text()

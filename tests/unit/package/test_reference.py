@@ -10,6 +10,7 @@ def test_number_bins_of_many_values_are_deciles() -> None:
     assert len(found["edges"]) == 9
     assert found["counts"] == [100] * 10
     assert found["missing"] == 0
+    assert (found["min"], found["max"]) == (0.0, 999.0)
 
 
 def test_number_bins_of_a_rare_flag_tell_its_values_apart() -> None:
@@ -27,11 +28,13 @@ def test_number_bins_count_missing_and_infinite_values_apart() -> None:
     found = number_bins(np.array([np.nan, 1.0, 2.0, np.inf]))
     assert sum(found["counts"]) == 2
     assert found["missing"] == 2
+    assert (found["min"], found["max"]) == (1.0, 2.0)
 
 
 def test_number_bins_without_values_have_one_empty_bin() -> None:
     found = number_bins(np.array([np.nan, np.nan]))
-    assert found == {"kind": "number", "edges": [], "counts": [0], "missing": 2}
+    empty = {"kind": "number", "edges": [], "counts": [0], "missing": 2, "min": None, "max": None}
+    assert found == empty
 
 
 @given(st.lists(st.one_of(st.sampled_from([0.0, 1.0, 5.0]), st.floats(-1e6, 1e6)), min_size=1))

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.evaluate.resampling import resampled
 from components.metrics import measure_all
+from components.resampling import resampled
 from components.spec import METRICS
 
 # Few distinct scores: ties, and probabilities of exactly one half, 0 and 1.
