@@ -9,8 +9,8 @@ TESTS ?= tests
 # The images' base: the public one, or whatever BASE names, by tag or by digest.
 BASE ?= python:3.11-slim
 
-.PHONY: help run test setup lint lock manifests golden images images-push test-containers \
-	bench bench-data bench-serve bench-soak clean
+.PHONY: help run test setup lint lock manifests dashboards golden images images-push test-containers \
+	bench bench-data bench-serve bench-soak bench-monitor test-kills demo-drift clean
 
 help: ## Show the commands.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ lock: setup ## Resolve the pins again and write docker/locks/.
 manifests: setup ## Test the manifests and print what they ask for (needs kubectl and promtool).
 	$(BIN)/pytest -n 0 -rP tests/manifests
 
+dashboards: setup ## Build the Grafana dashboards again.
+	$(BIN)/python manifests/base/monitoring/dashboards/build.py
+
 golden: setup ## Write the golden IR again, after a change that is meant.
 	$(BIN)/pytest tests/pipelines/test_golden.py --update-golden
 
@@ -76,6 +79,15 @@ bench-data: setup ## Print seconds and memory of 1, 4 and 10 million rows (20 mi
 
 bench-serve: setup ## Time our model server beside others (20 minutes; needs wrk).
 	$(BIN)/python tests/benchmarks/bench_serve.py
+
+bench-monitor: setup ## Time the monitor: acknowledged events, drift, rows to the alert (20 minutes; wrk).
+	$(BIN)/python tests/benchmarks/bench_monitor.py
+
+test-kills: setup ## Kill the monitor 100 times under load, on SQLite and PostgreSQL (15 minutes).
+	KUBELOOP_KILLS=100 $(BIN)/pytest -n 0 -rP tests/services/test_monitor_kills.py
+
+demo-drift: setup ## Change the world and watch the loop close (5 minutes).
+	$(BIN)/python -m pipelines.demonstration
 
 bench-soak: setup ## Send 200,000 requests and watch the server's memory (3 minutes; needs wrk).
 	$(BIN)/python tests/benchmarks/bench_soak.py
