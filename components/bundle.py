@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from components.errors import BundleError
+from components.fresh import Fresh
 from components.runners import Runner, onnx_runner, skops_runner
 from components.seal import (
     DIGEST,
@@ -47,11 +48,20 @@ class Golden(Frozen):
 
 
 class DataLineage(Frozen):
-    """What the model was trained from: counts, and a fingerprint of the content."""
+    """What the model was trained from and judged on.
+
+    Attributes:
+        rows: how many there were.
+        columns: how many columns they had.
+        fingerprint: of their content.
+        fresh: of the rows, which ones were fresh; None where all were the sources'.
+    """
 
     rows: int
     columns: int
     fingerprint: str
+    # A bundle of the sources' rows alone is what it was before there were fresh rows.
+    fresh: Fresh | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class Interval(Frozen):

@@ -4,11 +4,14 @@
 reads its column roles from here and nowhere else.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from components.fresh import Fresh
 from components.signature import Frozen, Label
 
 ROWS = "rows.parquet"
@@ -49,12 +52,28 @@ class Lineage(Frozen):
         rows: how many there are.
         columns: how many columns they have, without the dropped ones.
         fingerprint: `sha256:…` of the content; row order and file layout do not count.
+        fresh: of the rows, which ones are fresh; None where all are the sources'.
     """
 
     run_id: str
     rows: int
     columns: int
     fingerprint: str
+    fresh: Fresh | None = None
+
+    def facts(self) -> dict[str, str | int]:
+        """Returns what an artifact's metadata tells; what there is of fresh rows, in their count.
+
+        The rest of `fresh` is a file of the artifact's, because metadata holds no null.
+        """
+        fresh_rows = self.fresh.rows if self.fresh else 0
+        return {**self.model_dump(exclude={"fresh"}), "fresh_rows": fresh_rows}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any], folder: Path) -> "Lineage":
+        """Reads what `facts` has told, and `fresh.json` of the artifact's folder."""
+        known = {name: facts[name] for name in cls.model_fields if name != "fresh"}
+        return cls.model_validate({**known, "fresh": Fresh.read(folder)})
 
 
 class ColumnContract(Frozen):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from components.contract import ROWS, Lineage, canonical_text
 from components.dates.reading import Moments, parse, render
+from components.fresh import TIME
 from components.signature import Frozen, Label, Numbers, Signature, Strings, with_dates
 
 SCHEMA = "examples.json"
@@ -38,6 +39,8 @@ class ExampleSchema(Frozen):
             as an earlier model may have learned from them.
         shared_rows: held-out rows that equal a row of an earlier part in all features and the
             target, though they are rows of their own.
+        set_aside: rows that are in no part: what the sources hold out where fresh rows judge, and
+            what repeats it or the fresh hold-out.
     """
 
     signature: Signature
@@ -46,6 +49,7 @@ class ExampleSchema(Frozen):
     lineage: Lineage
     dropped: tuple[Dropped, ...] = ()
     shared_rows: int = 0
+    set_aside: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Examples:
         strings: object (n, strings) of str, "" is missing.
         target: int64 (n,) class indices, or float64 (n,) values.
         moments: datetime64[us] (n,) for each date of the signature, UTC, NaT is missing.
+        fresh: bool (n,), which rows are fresh; None where none can be.
     """
 
     schema: ExampleSchema
@@ -65,10 +70,26 @@ class Examples:
     strings: Strings
     target: NDArray[np.int64] | NDArray[np.float64]
     moments: tuple[Moments, ...] = ()
+    fresh: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Returns the number of rows."""
         return len(self.target)
+
+    def taken(self, chosen: NDArray[np.bool_]) -> "Examples":
+        """Returns some of the rows.
+
+        Args:
+            chosen: bool (n,).
+        """
+        return Examples(
+            schema=self.schema,
+            numbers=self.numbers[chosen],
+            strings=self.strings[chosen],
+            target=self.target[chosen],
+            moments=tuple(moments[chosen] for moments in self.moments),
+            fresh=None if self.fresh is None else self.fresh[chosen],
+        )
 
 
 def write_schema(folder: Path, schema: ExampleSchema) -> None:
@@ -95,7 +116,9 @@ def read_examples(folder: Path) -> Examples:
     rows = _read_columns(folder, schema.signature, schema.target)
     numbers, strings = feature_tensors(rows, schema.signature)
     moments = date_moments(rows, schema.signature)
-    return Examples(schema, numbers, strings, rows[schema.target].to_numpy(), tuple(moments))
+    fresh = rows[TIME].is_not_null().to_numpy() if TIME in rows.columns else None
+    target = rows[schema.target].to_numpy()
+    return Examples(schema, numbers, strings, target, tuple(moments), fresh)
 
 
 def read_tensors(folder: Path, signature: Signature) -> tuple[Numbers, Strings]:
@@ -120,7 +143,7 @@ def _read_columns(folder: Path, signature: Signature, target: str) -> pl.DataFra
     """Reads the columns of a signature that are there, and the target, which keeps the count."""
     rows = pl.scan_parquet(folder / ROWS, glob=False)
     present = set(rows.collect_schema().names())
-    wanted = dict.fromkeys([*(feature.name for feature in signature.inputs), target])
+    wanted = dict.fromkeys([*(feature.name for feature in signature.inputs), target, TIME])
     return rows.select(name for name in wanted if name in present).collect()
 
 

@@ -5,6 +5,7 @@ once. Errors of the project's own family become one message and an exit status; 
 bug and keeps its traceback.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -13,7 +14,7 @@ import typer
 
 from components.errors import KubeloopError, SpecError
 from components.revision import VERSION
-from pipelines import bundle_commands, cluster_commands, destination
+from pipelines import bundle_commands, cluster_commands, destination, monitor_commands
 from pipelines.interruption import interrupt_on_signals
 from pipelines.local.result import Exit
 from pipelines.options import (
@@ -40,6 +41,7 @@ app = typer.Typer(
 
 app.add_typer(bundle_commands.app)
 app.add_typer(cluster_commands.app)
+app.add_typer(monitor_commands.app)
 
 
 @app.callback(help=_HELP)
@@ -72,6 +74,10 @@ def run(
     spec: SpecPath,
     overrides: SetOption = None,
     state: StateOption = DEFAULT_STATE,
+    fresh: Annotated[
+        str,
+        typer.Option("--fresh", metavar="ADDRESS", help="Labelled rows since the last run."),
+    ] = "",
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep server and monitor up until Ctrl-C.")
     ] = False,
@@ -87,12 +93,15 @@ def run(
 ) -> None:
     """Run the whole loop on this machine: train, judge, deploy, ask, watch."""
     from components.spec import load
-    from pipelines.session import run_once
+    from pipelines.fresh import resolve_fresh
+    from pipelines.session import Call, run_once
 
     asked = {"http": port, "grpc": grpc_port, "monitor": monitor_port}
     ports = {name: number for name, number in asked.items() if number is not None}
     loaded = load(spec, overrides or ())
-    raise typer.Exit(run_once(loaded, state, ports, keep=keep, as_json=as_json, isolated=isolated))
+    rows = resolve_fresh(fresh) if fresh else ""
+    call = Call(ports, fresh=rows, keep=keep, as_json=as_json, isolated=isolated)
+    raise typer.Exit(run_once(loaded, state, call))
 
 
 @app.command(epilog="Example: kubeloop init data/churn.csv --target Churn > churn.yaml")
@@ -155,15 +164,23 @@ def schema() -> None:
 
 @app.command(epilog="Example: kubeloop monitor --store monitor.db --port 9091")
 def monitor(
-    store: Annotated[Path, typer.Option(help="The database's file.")] = DEFAULT_STATE
-    / "monitor.db",
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL",
+            help="The database: a file, or a PostgreSQL URL without a password. Default: what "
+            f"KUBELOOP_MONITOR_STORE holds, else {DEFAULT_STATE / 'monitor.db'}.",
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, port_option("The port to listen on.", least=0)] = 9091,
 ) -> None:
     """Collect events and ground truth, and expose them as metrics."""
     from components.monitor.service import serve as run_monitor
+    from components.monitor.storage.addresses import read_address
 
-    run_monitor(host=host, port=port, store=store)
+    address = read_address(store, os.environ, otherwise=DEFAULT_STATE / "monitor.db")
+    run_monitor(host=host, port=port, store=address)
 
 
 @app.command(epilog="Example: kubeloop status breast-cancer")

@@ -12,10 +12,13 @@ from components.errors import StateError
 from components.register.registry import Registry, Version
 from pipelines.local.state import State, damaged, open_state, read_json, read_state
 from pipelines.screen import open_console
+from pipelines.watch import find_watch
 
 
 def show_status(folder: Path, name: str | None) -> None:
-    """Prints models with their versions, what is served, and the last runs; writes nothing.
+    """Prints models with versions, what is served and how it fares, and the last runs.
+
+    It writes nothing. Drift, quality, alerts and retraining are those of the running monitor.
 
     Args:
         folder: the state folder.
@@ -30,6 +33,7 @@ def show_status(folder: Path, name: str | None) -> None:
     if not names:
         print(f"no model in {state.root}; kubeloop run SPEC makes one")
     console = open_console()
+    watched = find_watch(state)
     for model in names:
         versions = registry.versions(model)
         runs = _runs(state, model)
@@ -39,6 +43,8 @@ def show_status(folder: Path, name: str | None) -> None:
         served = state.serving(model)
         console.print(Text.assemble((model, "bold"), f"  {_served_text(served)}"))
         console.print(_version_table(versions, served))
+        for line in watched.lines(model):
+            console.print(Text(f"  {line}"))
         for run, result in runs[:5]:
             stage = (result.get("error") or {}).get("stage", "")
             console.print(f"  {run.name}  {result['status']}  {stage}".rstrip(), markup=False)

@@ -83,13 +83,17 @@ def _metrics(manifest: Manifest) -> Table:
 def _lineage(manifest: Manifest) -> list[tuple[str, str]]:
     data = manifest.data
     libraries = (f"{name} {version}" for name, version in sorted(manifest.libraries.items()))
-    return [
+    facts = [
         ("run", manifest.run_id),
         ("trained", manifest.trained_at),
         ("revision", manifest.revision),
         ("data", f"{data.rows:,} rows, {data.columns:,} columns, {data.fingerprint}"),
-        ("libraries", ", ".join(libraries)),
     ]
+    if fresh := data.fresh:
+        asked = f", labelled from {fresh.since} to before {fresh.until}" if fresh.since else ""
+        told = f"predicted from {fresh.first} to {fresh.last}{asked}"
+        facts.append(("fresh", f"{fresh.rows:,} of the rows, {told}"))
+    return [*facts, ("libraries", ", ".join(libraries))]
 
 
 def _files(folder: Path, manifest: Manifest) -> Table:

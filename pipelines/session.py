@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -17,29 +19,37 @@ from pipelines.screen import open_console
 from pipelines.summary import print_summary
 
 
-def run_once(
-    spec: Spec,
-    folder: Path,
-    ports: dict[str, int],
-    *,
-    keep: bool,
-    as_json: bool,
-    isolated: bool,
-) -> int:
+@dataclass(frozen=True)
+class Call:
+    """How a run was asked for.
+
+    Attributes:
+        ports: ports that were asked for, by service.
+        fresh: address of labelled rows since the last run; empty for none.
+        keep: whether server and monitor stay up until Ctrl-C.
+        as_json: whether stdout holds the result alone; the rest goes to stderr.
+        isolated: whether each task starts an interpreter of its own, as on a cluster.
+    """
+
+    ports: Mapping[str, int]
+    fresh: str = ""
+    keep: bool = False
+    as_json: bool = False
+    isolated: bool = False
+
+
+def run_once(spec: Spec, folder: Path, call: Call) -> int:
     """Runs a spec and shows it.
 
     Args:
         spec: what to run.
         folder: the state folder.
-        ports: ports that were asked for, by service.
-        keep: whether server and monitor stay up until Ctrl-C.
-        isolated: whether each task starts an interpreter of its own, as on a cluster.
-        as_json: whether stdout holds the result alone; the rest goes to stderr.
+        call: how it was asked for.
 
     Returns:
         The exit status.
     """
-    console = open_console(stderr=as_json)
+    console = open_console(stderr=call.as_json)
     state = open_state(folder)
     console.print(Text.assemble((spec.name, "bold"), f"  {spec.task}  {', '.join(spec.source)}"))
 
@@ -48,14 +58,22 @@ def run_once(
 
     def finish(run: Run, result: Result) -> None:
         display.stop()
-        if as_json:
+        if call.as_json:
             print(json.dumps(result.document(), indent=1, ensure_ascii=False), flush=True)
-        print_summary(console, run, result, kept=keep)
-        if keep and result.champion and result.champion.served:
+        print_summary(console, run, result, kept=call.keep)
+        if call.keep and result.champion and result.champion.served:
             wait_for_ctrl_c(console, run.services.serving, run.services.monitor)
 
     try:
-        result = run_spec(spec, state, progress, ports=ports, isolated=isolated, finish=finish)
+        result = run_spec(
+            spec,
+            state,
+            progress,
+            ports=dict(call.ports),
+            fresh=call.fresh,
+            isolated=call.isolated,
+            finish=finish,
+        )
         return result.exit_status
     finally:
         display.stop()

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.local.result import Result, Status
+from pipelines.local.result import DataResult, Result, Status
 from pipelines.local.run import Run
 
 _COLOURS = {
@@ -42,6 +42,7 @@ def print_summary(console: Console, run: Run, result: Result, *, kept: bool) -> 
         console.print(result.error.message, markup=False, style="red")
         if result.error.log:
             console.print(f"log       {result.error.log}", markup=False)
+    _print_fresh(console, result.data)
     if result.requests.sent:
         sent, failed = result.requests.sent, result.requests.failed
         counted = ", ".join(f"{int(n)} {name}" for name, n in result.served_metrics.items())
@@ -60,6 +61,12 @@ def print_summary(console: Console, run: Run, result: Result, *, kept: bool) -> 
         hint = "" if kept else "   # with --keep"
         header = "-H 'Content-Type: application/json'"
         console.print(f"curl -s {header} -d {body} {result.endpoint}{hint}", markup=False)
+
+
+def _print_fresh(console: Console, data: DataResult | None) -> None:
+    if data and (fresh := data.fresh):
+        told = f"{fresh.rows:,} of {data.rows:,} rows, predicted {fresh.first} to {fresh.last}"
+        console.print(f"fresh     {told}; the newest fifth is the hold-out", markup=False)
 
 
 def _stages(result: Result) -> Table:

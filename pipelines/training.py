@@ -11,7 +11,7 @@ from components.prepare.component import prepare
 from components.register.component import champion, crown, register
 from components.train.component import train
 from components.validate.component import validate
-from pipelines.pods import HOUR, MINUTE, PRIVACY, REGISTRY, SOURCES, Size, furnish
+from pipelines.pods import HOUR, MINUTE, NOTIFY, PRIVACY, REGISTRY, SOURCES, Size, furnish
 
 
 def uncached(task: dsl.PipelineTask) -> dsl.PipelineTask:
@@ -51,7 +51,8 @@ def training(
         monitor: address of the monitor.
         fresh: labelled rows since the last run, a Parquet address; empty for none.
         run_id: the run's name in lineage; empty for KFP's own.
-        webhook: address that is told how the run ended, by a POST of JSON; empty for none.
+        webhook: address that is told how the run ended, by a POST of JSON; empty for that of the
+            Secret `kubeloop-notify`, where there is one.
         cpu: CPU limit of each task that reads or fits the data, as Kubernetes writes it.
         memory: memory limit of the same tasks, as Kubernetes writes it.
         cpu_request: CPU that is kept for each of them, at most `cpu`.
@@ -134,4 +135,4 @@ def training(
     furnish(deployed, small, deadline_s=6 * HOUR, retries=1)
     furnish(crowned, small, deadline_s=HOUR, retries=2, secrets=(REGISTRY,))
     # It tries again by itself: a pod that failed would be a run that failed.
-    furnish(told, small, deadline_s=10 * MINUTE)
+    furnish(told, small, deadline_s=10 * MINUTE, secrets=(NOTIFY,))

@@ -14,4 +14,4 @@ def ingest(spec: str, fresh: str, run_id: str, job_id: str, data: Output[Dataset
 
     with recorded(data) as folder:
         lineage = ingest_table(from_json(spec), folder, run_id=run_id or job_id, fresh=fresh)
-        data.metadata.update(lineage.model_dump())
+        data.metadata.update(lineage.facts())

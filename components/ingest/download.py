@@ -23,6 +23,7 @@ from components.landing import is_full
 _CHUNK = 2**20
 _AGAIN = (429, 500, 502, 503, 504)
 _SAID = {
+    400: "it refuses the request; check what the address asks for",
     401: "it asks for credentials; give them in the file that NETRC names",
     403: "it refuses access; check the credentials in the file that NETRC names, or the link's age",
     404: "it is not there; check the address",

@@ -15,9 +15,11 @@ import polars as pl
 from components.contract import ROWS, Lineage, write_rows
 from components.errors import DataError
 from components.findings import FINDINGS, Finding, write_findings
+from components.fresh import Fresh
 from components.ingest.columns import require_columns, require_header
 from components.ingest.fingerprint import fingerprint
 from components.ingest.formats import shown
+from components.ingest.fresh import add_fresh
 from components.ingest.opening import Table, opened, scan
 from components.ingest.personal import find_personal
 from components.ingest.privacy import protect
@@ -44,8 +46,8 @@ def ingest_table(spec: "Spec", folder: Path, *, run_id: str, fresh: str = "") ->
 
     Args:
         spec: names the sources and the private columns.
-        folder: receives `rows.parquet`, `findings.json` and `sources.json`; all or, on failure,
-            none.
+        folder: receives `rows.parquet`, `findings.json` and `sources.json`, and of fresh rows
+            `fresh.parquet` and `fresh.json`; all or, on failure, none.
         run_id: the run that reads.
         fresh: labelled rows since the last run, a Parquet address; empty for none.
 
@@ -54,26 +56,30 @@ def ingest_table(spec: "Spec", folder: Path, *, run_id: str, fresh: str = "") ->
 
     Raises:
         DataError: a source is missing, unreadable or empty, the sources' columns differ, one that
-            the spec names is not among them, the spec refuses what looks personal, or the disk is
-            full.
+            the spec names is not among them, the spec refuses what looks personal, the disk is
+            full, or the fresh rows are of no use.
     """
-    for name in _BESIDE:
-        (folder / name).unlink(missing_ok=True)
+    _remove_beside(folder)
     os.environ.setdefault(_DECODED_AHEAD, _FEW)
-    sources = [*spec.source, *([fresh] if fresh else [])]
     try:
         with landing(folder / ROWS) as path:
-            with opened(sources, spec.csv, folder) as tables:
+            with opened(spec.source, spec.csv, folder) as tables:
                 folder.mkdir(parents=True, exist_ok=True)
                 origins = _write(spec, _by_name(tables), path)
-            return _finish(spec, path, origins, run_id)
+            lineage = _finish(spec, path, origins, run_id)
+            return add_fresh(spec, fresh, path, lineage) if fresh else lineage
     except BaseException as exc:
-        for name in _BESIDE:
-            (folder / name).unlink(missing_ok=True)
+        _remove_beside(folder)
         if isinstance(exc, OSError):
             msg = f"the table cannot be written to {str(folder)!r}: {exc.strerror}"
             raise DataError(msg) from exc
         raise
+
+
+def _remove_beside(folder: Path) -> None:
+    for name in _BESIDE:
+        (folder / name).unlink(missing_ok=True)
+    Fresh.remove(folder)
 
 
 def _write(spec: "Spec", tables: dict[str, Table], path: Path) -> list[Origin]:

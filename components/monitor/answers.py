@@ -2,7 +2,6 @@
 
 import http
 import logging
-import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from components.monitor.refusal import RefusedError
+from components.monitor.storage.connection import StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def _answer_disconnect(_: Request, __: ClientDisconnect) -> Response:
     return Response(status_code=400)
 
 
-def _answer_store_error(_: Request, exc: sqlite3.Error) -> Response:
+def _answer_store_error(_: Request, exc: StoreError) -> Response:
     _log.error("store not read error=%s", exc)
     return JSONResponse({"error": "the store cannot be read now"}, status_code=503)
 
@@ -43,7 +43,7 @@ HANDLERS: Final[dict[Any, Callable[[Request, Any], Response]]] = {
     RefusedError: _answer_refusal,
     HTTPException: _answer_http_error,
     ClientDisconnect: _answer_disconnect,
-    sqlite3.Error: _answer_store_error,
+    StoreError: _answer_store_error,
     Exception: _answer_bug,
 }
 """The answer by what was raised; Starlette picks the nearest class."""

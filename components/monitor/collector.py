@@ -7,9 +7,10 @@ refuses or queues it, waits for the commit, and counts.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Final, TypeVar
 
 from components.monitor import agent, predictions
 from components.monitor.events import Event, read_events
@@ -18,8 +19,12 @@ from components.monitor.intake import Intake, Limits
 from components.monitor.metrics import MISMATCHED, REFUSED, Metrics
 from components.monitor.predictions import Record
 from components.monitor.refusal import Problem, RefusedError, Review, invalid, store_unavailable
+from components.monitor.storage.addresses import Address
+from components.monitor.storage.leader import Leader
+from components.monitor.storage.reader import Reader
 from components.monitor.store import Store
-from components.monitor.totals import Content, read_content
+from components.monitor.totals import Content
+from components.monitor.upkeep import Retention, Upkeep
 from components.monitor.versions import read_registration
 from components.monitor.wire import decode_json, require_json
 from components.monitor.writer import Writer
@@ -27,7 +32,12 @@ from components.monitor.writer import Writer
 PROBE_SECONDS: Final = 2.0
 """A probe that is not written within this time means not ready; kubelet's own default is 1."""
 
+FENCE_SECONDS: Final = 30.0
+"""How long a reading of the labels waits for the writer, behind a whole queue of requests."""
+
 _TYPES: Final = (predictions.TYPE, *agent.KINDS)
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -35,19 +45,22 @@ _log = logging.getLogger(__name__)
 class Collector:
     """The monitor of one process, from an open store to its metrics."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, address: Address, limits: Limits, retention: Retention) -> None:
         """Opens the store; `start` starts writing.
 
         Args:
-            path: the database file.
+            address: a file of SQLite, or a PostgreSQL database by URL.
             limits: what is taken on at one time.
+            retention: how long and how much is kept.
 
         Raises:
-            StateError: the store is in use, is no store, or is of a newer format.
+            StateError: the store is in use, cannot be opened, is none, or is of a newer format.
         """
-        self._path = path
-        store = Store(path)
+        store = Store(address)
+        self._shared = store.shared
         self.versions = store.versions
+        self.reader = Reader(address, fence=self._fence)
+        self.leader = Leader(address)
         self.metrics = Metrics()
         self.intake = Intake(limits)
         self._writer = Writer(
@@ -55,6 +68,7 @@ class Collector:
             capacity=limits.queue_requests,
             observe_commit=self.metrics.commit_seconds.observe,
         )
+        self._upkeep = Upkeep(self.submit, retention)
         self.metrics.observe_process(
             waiting=lambda: self._writer.waiting, held=lambda: self.intake.held
         )
@@ -63,18 +77,28 @@ class Collector:
     def start(self) -> None:
         """Starts the writer."""
         self._writer.start()
+        self._upkeep.start()
 
     def close(self) -> None:
         """Writes what is queued and closes the store."""
+        self._upkeep.close()
+        self.leader.close()
+        self.reader.close()
         self._writer.close()
+
+    def submit(self, work: Callable[[Store], T]) -> "Future[T]":
+        """Queues work on the store, as `Writer.submit` describes."""
+        return self._writer.submit(work)
 
     def content(self) -> Content:
         """What the store holds as of the last commit.
 
         Raises:
-            sqlite3.Error: the store cannot be read.
+            StoreError: the store cannot be read.
         """
-        return read_content(self._path)
+        if self._shared:
+            self.versions |= self.reader.versions()
+        return self.reader.content()
 
     async def take_events(self, headers: Mapping[str, str], body: bytes) -> dict[str, int]:
         """Stores the events of one request, all or none.
@@ -89,8 +113,10 @@ class Collector:
         Raises:
             RefusedError: the request is wrong, or cannot be taken now.
         """
-        records = self._read_records(read_events(headers, body))
-        future = self._writer.submit(lambda store: store.add_events(records))
+        events = read_events(headers, body)
+        await self._learn_versions(event for event, _ in events if event)
+        records = self._read_records(events)
+        future = self._writer.submit_events(records)
         done = await asyncio.wrap_future(future)
         if done.mismatched:
             self.metrics.count_feedback({MISMATCHED: done.mismatched})
@@ -143,9 +169,8 @@ class Collector:
         require_json(headers)
         version = read_registration(name, number, decode_json(body))
         received = _now()
-        new = await asyncio.wrap_future(
-            self._writer.submit(lambda store: store.register(version, received))
-        )
+        future = self.submit(lambda store: store.register(version, received))
+        new = await asyncio.wrap_future(future)
         if new:
             # Only now: an event must not count as registered before the registration is durable.
             self.versions[version.model, version.number] = version
@@ -161,6 +186,20 @@ class Collector:
         future = self._writer.submit(lambda store: store.probe())
         try:
             await asyncio.wait_for(asyncio.wrap_future(future), PROBE_SECONDS)
+        except TimeoutError as exc:
+            raise store_unavailable() from exc
+
+    async def _learn_versions(self, events: Iterable[Event]) -> None:
+        """Asks the store for versions that another replica may have registered."""
+        if not self._shared:
+            return
+        named = {subject for event in events if (subject := predictions.subject(event))}
+        for model, number in named - self.versions.keys():
+            await asyncio.wrap_future(self.submit(partial(Store.known, model=model, number=number)))
+
+    def _fence(self, until: int) -> None:
+        try:
+            self.submit(lambda store: store.fence_labels(until)).result(FENCE_SECONDS)
         except TimeoutError as exc:
             raise store_unavailable() from exc
 

@@ -6,7 +6,7 @@ label values; everything else counts under "unregistered", so that no client can
 """
 
 import logging
-import sqlite3
+from collections import Counter as Counts
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -16,16 +16,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from components.monitor import refusal, truth
+from components.monitor import ledger, refusal
+from components.monitor.storage.connection import StoreError
 from components.monitor.totals import Content, Total
 from components.monitor.versions import Versions
 from components.revision import VERSION, code_revision
 
 UNREGISTERED: Final = "unregistered"
+PREDICTION: Final = "prediction"
+PAYLOAD: Final = "payload"
 REFUSED: Final = "refused"
 MISMATCHED: Final = "mismatched"
 RESULTS: Final = (
-    *(truth.JOINED, truth.PENDING, truth.DUPLICATE, truth.CORRECTED),
+    *(ledger.JOINED, ledger.PENDING, ledger.DUPLICATE, ledger.CORRECTED),
     *(REFUSED, MISMATCHED),
 )
 VERSION_LABELS: Final = ("model_name", "model_version")
@@ -70,9 +73,9 @@ class Metrics:
             buckets=_COMMIT_BUCKETS,
             registry=self.registry,
         )
-        self._refused = Counter(
-            "kubeloop_monitor_events_refused",
-            "Requests with events that were refused whole, by reason; a batch counts as one. "
+        self._rejected = Counter(
+            "kubeloop_events_rejected",
+            "Requests with events that were rejected whole, by reason; a batch counts as one. "
             f"{_SINCE_START}",
             ["reason"],
             registry=self.registry,
@@ -87,7 +90,7 @@ class Metrics:
             registry=self.registry,
         )
         for reason in refusal.REASONS:
-            self._refused.labels(reason)
+            self._rejected.labels(reason)
         for result in RESULTS:
             self._feedback.labels(result)
 
@@ -120,9 +123,9 @@ class Metrics:
         """
         self.registry.register(_StoreCollector(read, versions))
 
-    def count_refused(self, reason: str) -> None:
-        """Counts a request with events that was refused."""
-        self._refused.labels(reason).inc()
+    def count_rejected(self, reason: str) -> None:
+        """Counts a request with events that was rejected."""
+        self._rejected.labels(reason).inc()
 
     def count_feedback(self, results: Mapping[str, int]) -> None:
         """Counts ground-truth entries by result."""
@@ -144,7 +147,7 @@ class _StoreCollector(Collector):
         yield self._info()
         try:
             content = self._read()
-        except sqlite3.Error as exc:
+        except StoreError as exc:
             _log.error("store not read for metrics error=%s", exc)
             return
         pending = f"Labels that wait for their prediction. {_FROM_STORE}"
@@ -162,32 +165,49 @@ class _StoreCollector(Collector):
         return info
 
     def _counters(self, totals: Iterable[Total]) -> Iterable[Metric]:
-        counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        counts: dict[tuple[str, str], Counts[str]] = defaultdict(Counts)
         for model, number in sorted(self._versions):
-            counts[model, str(number)] = [0, 0, 0, 0]
-        counts[UNREGISTERED, UNREGISTERED] = [0, 0, 0, 0]
+            counts[model, str(number)] = Counts()
+        counts[UNREGISTERED, UNREGISTERED] = Counts()
         for total in totals:
             known = total.registered
             key = (total.model, str(total.version)) if known else (UNREGISTERED, UNREGISTERED)
-            values = (total.events, total.duplicates, total.predictions, total.labelled)
-            counts[key] = [before + more for before, more in zip(counts[key], values, strict=True)]
-        events = _counter(
-            "events",
-            "Events by whether they were stored or had been before (the same id and type); those "
-            'of versions not registered at the time count as "unregistered".',
-            "result",
+            counts[key].update(
+                {
+                    PREDICTION if total.version else PAYLOAD: total.events,
+                    "duplicates": total.duplicates,
+                    "predictions": total.predictions,
+                    "labelled": total.labelled,
+                }
+            )
+        events, duplicates, predictions, labels = _counter_families()
+        for key, found in counts.items():
+            for kind in (PREDICTION, PAYLOAD):
+                # Payloads name no version.
+                if kind == PREDICTION or key[0] == UNREGISTERED:
+                    events.add_metric([*key, kind], found[kind])
+            duplicates.add_metric(key, found["duplicates"])
+            predictions.add_metric(key, found["predictions"])
+            labels.add_metric(key, found["labelled"])
+        return (events, duplicates, predictions, labels)
+
+
+def _counter_families() -> tuple[CounterMetricFamily, ...]:
+    """What the store holds of each version: events, repeated ones, predictions, labels."""
+    names = {
+        "kubeloop_events": (
+            "Events stored, once each, by type: our own server's predictions, and the payloads "
+            "that KServe's agent sends, which name no version. Those of versions not registered at "
+            'the time count as "unregistered".'
+        ),
+        "kubeloop_monitor_events_duplicate": "Events that came again and were not stored again.",
+        "kubeloop_monitor_predictions": "Rows that stored prediction events answered.",
+        "kubeloop_feedback_labels": "Predictions that have been joined with ground truth.",
+    }
+    more = {"kubeloop_events": ("type",)}
+    return tuple(
+        CounterMetricFamily(
+            name, f"{text} {_FROM_STORE}", labels=[*VERSION_LABELS, *more.get(name, ())]
         )
-        predictions = _counter("predictions", "Rows that stored prediction events answered.")
-        labelled = _counter("labelled", "Predictions that have been joined with ground truth.")
-        for key, (stored, duplicate, rows, joined) in counts.items():
-            events.add_metric([*key, "stored"], stored)
-            events.add_metric([*key, "duplicate"], duplicate)
-            predictions.add_metric(key, rows)
-            labelled.add_metric(key, joined)
-        return (events, predictions, labelled)
-
-
-def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(
-        f"kubeloop_monitor_{name}", f"{text} {_FROM_STORE}", labels=[*VERSION_LABELS, *labels]
+        for name, text in names.items()
     )

@@ -94,6 +94,15 @@ def read_prediction(
     )
 
 
+def subject(event: Event) -> tuple[str, int] | None:
+    """Returns the model and version that an event names; None where it is no prediction of one."""
+    data = event.data
+    if event.type != TYPE or not isinstance(data, dict):
+        return None
+    model, number = data.get("model"), data.get("version")
+    return (model, number) if is_name(model) and is_positive_integer(number) else None
+
+
 def _read_subject(data: Mapping[str, Any], review: Review) -> tuple[str, int] | None:
     """The model and version that answered."""
     model, number, duration = data.get("model"), data.get("version"), data.get("duration_seconds")

@@ -48,16 +48,8 @@ def find_cuts(rows: pl.LazyFrame, timestamp: str, split: Split) -> Cuts:
     Raises:
         DataError: fewer than three moments.
     """
-    column = pl.col(timestamp)
-    if rows.collect_schema()[timestamp].is_temporal():
-        column = column.dt.epoch("us")
-    moments = rows.select(column.alias("moment")).drop_nulls()
-    ends = moments.select(
-        pl.len().alias("rows"),
-        pl.col("moment").min().alias("low"),
-        pl.col("moment").max().alias("high"),
-    ).collect(engine="streaming")
-    count, low, high = ends.row(0)
+    moments = _moments(rows, timestamp)
+    count, low, high = _ends(moments)
     if count and low < high:
         cut = _ranked(moments, count - round(count * split.test) - 1, low, high)
         test = cut if cut < high else _before(moments, high)
@@ -75,6 +67,42 @@ def find_cuts(rows: pl.LazyFrame, timestamp: str, split: Split) -> Cuts:
         f"{count} rows, expected at least 3 and better hundreds; use split.method random"
     )
     raise DataError(msg)
+
+
+def find_cut(rows: pl.LazyFrame, timestamp: str, share: float) -> float | None:
+    """Finds the moment after which the newest share of the rows begins.
+
+    Args:
+        rows: typed rows.
+        timestamp: a column of moments or numbers; rows without one do not count.
+        share: of the rows, above 0 and below 1.
+
+    Returns:
+        One of the column's own moments, as `find_cuts` gives them, which belongs to the older
+        rows; None where there are not two different ones.
+    """
+    moments = _moments(rows, timestamp)
+    count, low, high = _ends(moments)
+    if not count or low == high:
+        return None
+    cut = _ranked(moments, count - round(count * share) - 1, low, high)
+    return cut if cut < high else _before(moments, high)
+
+
+def _moments(rows: pl.LazyFrame, timestamp: str) -> pl.LazyFrame:
+    column = pl.col(timestamp)
+    if rows.collect_schema()[timestamp].is_temporal():
+        column = column.dt.epoch("us")
+    return rows.select(column.alias("moment")).drop_nulls()
+
+
+def _ends(moments: pl.LazyFrame) -> tuple[Any, ...]:
+    """How many moments there are, the first and the last."""
+    moment = pl.col("moment")
+    ends = moments.select(
+        pl.len().alias("rows"), moment.min().alias("low"), moment.max().alias("high")
+    )
+    return ends.collect(engine="streaming").row(0)
 
 
 def _before(moments: pl.LazyFrame, bound: float) -> Any:

@@ -53,8 +53,16 @@ class _Choice:
 
 
 def candidates(contract: Contract) -> list[ColumnContract]:
-    """Lists what may become a feature: the features, and a timestamp that is a date."""
-    return [c for c in contract.columns if c.role is Role.FEATURE or _is_clock(c)]
+    """Lists what may become a feature: the features, and a timestamp that is a date.
+
+    Of the rows' timestamp a model would learn nothing but which rows are fresh where those lack it.
+    """
+    fresh = contract.lineage.fresh
+    return [
+        c
+        for c in contract.columns
+        if c.role is Role.FEATURE or (_is_clock(c) and (fresh is None or c.name in fresh.columns))
+    ]
 
 
 def build_signature(

@@ -39,7 +39,7 @@ class Tally:
 
 
 def tally(marks: pl.LazyFrame, contract: Contract) -> Tally:
-    """Counts marked rows by part, and by class where there are classes.
+    """Counts marked rows by part, and by class where there are classes; no part does not count.
 
     Args:
         marks: PART and CLASS.
@@ -51,7 +51,12 @@ def tally(marks: pl.LazyFrame, contract: Contract) -> Tally:
     keys = [pl.col(PART)]
     if contract.classes is not None:
         keys.append(pl.col(CLASS).cast(pl.Int64))
-    counted = marks.group_by(keys).agg(pl.len().alias("rows")).collect(engine="streaming")
+    counted = (
+        marks.filter(pl.col(PART) < len(PARTS))
+        .group_by(keys)
+        .agg(pl.len().alias("rows"))
+        .collect(engine="streaming")
+    )
     rows, classes = [0] * len(PARTS), tuple[dict[int, int], ...]({} for _ in PARTS)
     for found in counted.to_dicts():
         rows[found[PART]] += found["rows"]
@@ -85,7 +90,12 @@ def require_enough(counts: Tally, contract: Contract, split: "Split") -> None:
             problems.append(f"{part} ({_rows(rows)}) has no row of {', '.join(absent)}")
     if problems:
         advice = "Use more rows, larger split.test and split.validation, or another split.seed"
-        if few:
+        if contract.lineage.fresh is not None:
+            advice = (
+                "Test is the newest fifth of the fresh rows: wait for more labels "
+                "(`monitor.retrain.min_labels`), or run without fresh rows"
+            )
+        elif few:
             advice = "Leave out the rows of such a class, or give it a label that others have"
         elif split.method == "group":
             advice = f"Use another split.seed, or a split.group of more groups than {split.group!r}"
@@ -146,7 +156,7 @@ def require_apart(marks: Path, rows: int, entity: str) -> None:
         DataError: with the count of entities in several parts.
     """
     both = 0
-    for share in _partitions(marks, ENTITY, rows):
+    for share in partitions(marks, ENTITY, rows):
         ends = share.group_by(ENTITY).agg(
             pl.col(PART).min().alias("first"), pl.col(PART).max().alias("last")
         )
@@ -172,7 +182,7 @@ def count_shared(marks: Path, rows: int) -> int:
         but for two rows in 2^64 that hash alike.
     """
     shared = 0
-    for share in _partitions(marks, ROW, rows):
+    for share in partitions(marks, ROW, rows):
         parts = share.group_by(ROW).agg(
             *((pl.col(PART) == part).sum().alias(name) for part, name in enumerate(PARTS))
         )
@@ -184,9 +194,20 @@ def count_shared(marks: Path, rows: int) -> int:
     return shared
 
 
-def _partitions(marks: Path, key: str, rows: int) -> list[pl.LazyFrame]:
+def partitions(marks: Path, key: str, rows: int, *more: str) -> list[pl.LazyFrame]:
+    """Divides marks into shares of about a million rows, those of one key in one.
+
+    Args:
+        marks: a Parquet file of PART and the other columns.
+        key: a hash; a row without it is in no share.
+        rows: how many it holds.
+        more: further columns to read.
+
+    Returns:
+        The shares, with PART, the key and those columns.
+    """
     count = 1 + rows // _PARTITION_ROWS
-    scan = pl.scan_parquet(marks, glob=False).select(PART, key)
+    scan = pl.scan_parquet(marks, glob=False).select(PART, key, *more)
     return [scan.filter(pl.col(key) % count == index) for index in range(count)]
 
 

@@ -43,11 +43,11 @@ def part_of(rows: pl.LazyFrame, contract: Contract, split: Split) -> pl.Expr:
         # By its text, so that an id keeps its part when a letter in another one turns numbers
         # into text.
         dtype = rows.collect_schema()[entity]
-        return _by_hash([canonical_text(pl.col(entity), dtype).alias("\0key")], split, contract)
+        return hash_part([canonical_text(pl.col(entity), dtype).alias("\0key")], split, contract)
     # Without an id the row itself is the key. What is no feature today may be one when more rows
     # are there, so roles do not matter; private values do, as they depend on a key.
     names = [column.name for column in contract.columns if not column.private]
-    return _by_hash([pl.col(name) for name in names], split, contract)
+    return hash_part([pl.col(name) for name in names], split, contract)
 
 
 def entity_of(contract: Contract, split: Split) -> str | None:
@@ -59,7 +59,17 @@ def entity_of(contract: Contract, split: Split) -> str | None:
     return ids[0] if ids and split.method == "random" else None
 
 
-def _by_hash(key: Sequence[pl.Expr], split: Split, contract: Contract) -> pl.Expr:
+def hash_part(key: Sequence[pl.Expr], split: Split, contract: Contract) -> pl.Expr:
+    """Returns the part of every row by a hash of some columns.
+
+    Args:
+        key: the columns.
+        split: fractions and seed.
+        contract: names target and classes.
+
+    Returns:
+        An expression of UInt8, the position in `PARTS`.
+    """
     held = split.test + split.validation
     # A class counts by its label: its index moves when another class turns up.
     labels = {index: str(label) for index, label in enumerate(contract.classes or ())}

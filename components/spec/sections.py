@@ -120,8 +120,22 @@ class Retrain(Section):
     on: list[Literal["drift", "quality"]] = Field(
         ["drift", "quality"], description="The verdicts that start one; an empty list for none."
     )
-    cooldown_s: Seconds = Field(3600.0, description="Seconds between two runs, at least.")
-    min_labels: Count = Field(500, description="New labelled rows that a run needs, at least.")
+    cooldown_s: Seconds = Field(
+        3600.0, description="Seconds from the end of a run to the start of the next, at least."
+    )
+    min_labels: Count = Field(
+        500,
+        description=(
+            "New labelled rows that a run needs, at least, where quality is the reason; where drift "
+            "is, a run waits for them once labels have begun to come."
+        ),
+    )
+    max_per_day: Count = Field(4, description="Runs within 24 hours, at most.")
+    every_s: Positive | None = Field(
+        None,
+        description="Seconds after which a run starts without a verdict; null for never.",
+        examples=[604800.0],
+    )
 
 
 class Monitor(Section):

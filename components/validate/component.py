@@ -24,7 +24,7 @@ def validate(
     from components.validate.validation import validate_table
 
     with recorded(data) as folder:
-        lineage = Lineage.model_validate({k: table.metadata[k] for k in Lineage.model_fields})
+        lineage = Lineage.from_facts(table.metadata, Path(table.path))
         previous = Path(champion.path) / BUNDLE
         checked = validate_table(from_json(spec), lineage, Path(table.path), folder, previous)
         Path(report.path).write_text(checked.html, encoding="utf-8")

@@ -81,6 +81,7 @@ def describe(
     names = [label_text(label) for label in contract.classes or ()]
     return Statistics(
         rows=counted.rows,
+        fresh=contract.lineage.fresh.rows if contract.lineage.fresh else 0,
         rejected=rejected,
         duplicates=duplicates,
         sampled=sample.height,

@@ -96,6 +96,7 @@ class Statistics(Frozen):
     Attributes:
         format: of this document; raised when a reader would misread it.
         rows: with a target.
+        fresh: how many of the rows are fresh, those without a target among them.
         rejected: rows that were left out for want of one.
         duplicates: rows that repeat another; None where they were not counted.
         sampled: rows looked at for what is drawn; equal to `rows` for a small table.
@@ -108,6 +109,7 @@ class Statistics(Frozen):
 
     format: int = FORMAT
     rows: int
+    fresh: int = 0
     rejected: int = 0
     duplicates: int | None = None
     sampled: int

@@ -33,7 +33,7 @@ class Facts:
             under `ROWS_KEY`.
         counted: what the typed rows that have a target add up to, and a sample of them.
         findings: what the privacy scan found.
-        previous_rows: rows of the served version's data, if known.
+        previous_rows: rows of the sources of the served version's data, if known.
         now: the time, UTC.
     """
 
@@ -72,6 +72,7 @@ def table_failures(spec: "Spec", contract: Contract, facts: Facts) -> Iterator[F
 
 
 def _sizes(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iterator[Failure]:
+    # Those of the sources: of fresh rows ingest has asked enough already.
     target = facts.profiles[contract.target]
     rows = target.rows - target.missing
     if rows < spec.checks.min_rows:
@@ -106,7 +107,10 @@ def _age(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> Iterat
     newest = facts.counted.tallies[name].maximum
     if newest is None:
         return
-    age = facts.now.timestamp() - newest / _MICROSECONDS
+    last = newest / _MICROSECONDS
+    if contract.lineage.fresh is not None:
+        last = max(last, datetime.fromisoformat(contract.lineage.fresh.last).timestamp())
+    age = facts.now.timestamp() - last
     if age > limit:
         said = (
             f"a newest {name!r} of at most {limit:,.0f} seconds ago (`checks.max_age_s`), it is "
@@ -127,7 +131,7 @@ def _repeated(spec: "Spec", contract: Contract, facts: Facts, judge: Judge) -> I
             said = "an id that names one row; rows of one id stay together in a random split"
             yield judge.failure("duplicate_ids", column.name, found.shared, said, found.places)
     whole = facts.repeats.get(ROWS_KEY, Repeats())
-    limit, rows = spec.checks.max_duplicates, facts.profiles[contract.target].rows
+    limit, rows = spec.checks.max_duplicates, contract.lineage.rows
     if whole.again > limit * rows:
         said = (
             f"at most {limit:.2%} of the rows to repeat an earlier one in all columns but the id "

@@ -25,6 +25,7 @@ from components.validate.checks import (
 )
 from components.validate.describe import describe
 from components.validate.failure import Judge
+from components.validate.fresh import look_at_fresh, with_fresh, without_lacked
 from components.validate.inference import infer_columns
 from components.validate.observation import Observed, observe
 from components.validate.profile import profile
@@ -32,7 +33,8 @@ from components.validate.reading import Readings
 from components.validate.repeats import Repeats
 from components.validate.report import render
 from components.validate.statistics import STATISTICS, Statistics
-from components.validate.sweep import Table, sweep
+from components.validate.sweep import sweep
+from components.validate.table import Table
 from components.validate.table_checks import ROWS_KEY, Facts, table_failures
 from components.validate.target import Classes, find_classes
 
@@ -86,10 +88,11 @@ def validate_table(
 
     Args:
         spec: declares what the data cannot show.
-        lineage: where the rows came from.
+        lineage: where the rows came from; the fresh ones, if there are any, are held to the
+            contract that the sources' rows show.
         table: the folder that `ingest` wrote, which holds every column that the spec names.
         folder: receives `rows.parquet` (typed; the target as class index or float64, rows without
-            a target left out) and `contract.json`.
+            a target left out; with `kubeloop_time` where some are fresh) and `contract.json`.
         previous: the folder of the served version's bundle, which may hold its data's statistics.
         now: the time that freshness is measured against, UTC; None for the clock's.
         observing: whether to look at each column's values too, for a contract to be written.
@@ -115,18 +118,18 @@ def validate_table(
         repeats=swept.repeats,
         counted=swept.counted,
         findings=read_findings(table),
-        previous_rows=before.rows if before else None,
+        previous_rows=before.rows - before.fresh if before else None,
         now=now or datetime.now(UTC),
     )
     failures = row_failures(spec, swept.checks, swept.broken)
     failures += target_failures(spec, contract, classes)
     failures += table_failures(spec, contract, facts)
-    found = _told(failures, table, Judge(spec.checks.severity))
+    found = _told(failures, table, lineage, Judge(spec.checks.severity))
     statistics = describe(
         swept.counted,
         contract,
         found,
-        rejected=looked.profiles[spec.target].missing,
+        rejected=looked.target_missing,
         duplicates=swept.repeats[ROWS_KEY].again,
         previous=before,
     )
@@ -141,9 +144,11 @@ def _scratch(folder: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _told(failures: list[Failure], table: Path, judge: Judge) -> tuple[Failure, ...]:
+def _told(
+    failures: list[Failure], table: Path, lineage: Lineage, judge: Judge
+) -> tuple[Failure, ...]:
     """All failures in order, each with the file that its rows stand in."""
-    origins = read_origins(table)
+    origins = with_fresh(read_origins(table), lineage.fresh)
     return located(in_order([*failures, *empty_sources(origins, judge)]), origins)
 
 
@@ -151,13 +156,13 @@ def _look(spec: "Spec", lineage: Lineage, source: Path, scratch: Path) -> tuple[
     """Finds out what the table is: its rows as read, what they hold, and their contract."""
     rows = pl.scan_parquet(source / ROWS, glob=False)
     profiles, rows = profile(rows, Readings(spec).of, scratch)
-    columns = infer_columns(spec, profiles)
+    columns = without_lacked(infer_columns(spec, profiles), lineage.fresh)
     target = next(column for column in columns if column.name == spec.target)
     classes = find_classes(rows, spec, target, profiles[spec.target])
     contract = Contract(
         columns=columns, target=spec.target, classes=classes.labels, lineage=lineage
     )
-    return Table(rows, profiles, contract), classes
+    return Table(rows, profiles, contract, look_at_fresh(contract, source, scratch)), classes
 
 
 def _observed(table: Table, repeats: Mapping[str, Repeats]) -> dict[str, Observed]:

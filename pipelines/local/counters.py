@@ -37,8 +37,8 @@ class Counters:
         """
         server = self._sums(self.serving, {"kubeloop_requests_total": "requests"})
         wanted = {
-            "kubeloop_monitor_events_total": "events",
-            "kubeloop_monitor_labelled_total": "labelled",
+            "kubeloop_events_total": "events",
+            "kubeloop_feedback_labels_total": "labelled",
         }
         return server | self._sums(self.monitor, wanted)
 

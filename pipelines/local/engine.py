@@ -36,6 +36,7 @@ def run_spec(
     ports: dict[str, int],
     isolated: bool,
     finish: Callable[[Run, Result], None],
+    fresh: str = "",
 ) -> Result:
     """Runs the whole loop.
 
@@ -46,6 +47,7 @@ def run_spec(
         ports: ports that were asked for, by service.
         isolated: whether each task starts an interpreter of its own, as on a cluster.
         finish: called with the result while the services still run; `--keep` waits in it.
+        fresh: address of labelled rows since the last run; empty for none.
 
     Returns:
         The result, which is also in the run's `result.json`.
@@ -58,7 +60,8 @@ def run_spec(
         with state.model_lock(spec.name, lambda held: progress.waiting(holder(held))) as lock:
             recover(spec.name, lock, state, services)
             folder = state.new_run(spec.name)
-            run = Run(spec, folder, services, progress, state.serving(spec.name))
+            before = state.serving(spec.name)
+            run = Run(spec, folder, services, progress, before, fresh=fresh)
             note(lock, {"run": folder.name, "before": run.before})
             result = _run_once(run, state, isolated=isolated)
             if is_settled(spec.name, run.before, state):
@@ -120,6 +123,7 @@ def _run_graph(run: Run, state: State, *, isolated: bool) -> ErrorResult | None:
             "registry": state.registry,
             "serving": run.services.serving,
             "monitor": run.services.monitor,
+            "fresh": run.fresh,
             "run_id": run.folder.name,
         },
     )

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from components.evaluation import Decision, Evaluation
+from components.fresh import Fresh
 from pipelines.local.outputs import Outputs
 from pipelines.local.result import (
     ChampionResult,
@@ -42,7 +43,6 @@ def build_result(run: Run, state: State, error: ErrorResult | None, *, seconds: 
     evaluation = _evaluation(outputs)
     status = Status.FAILED if error or evaluation is None else _STATUS[evaluation.decision]
     champion = _champion(run, state, status)
-    data = outputs.metadata("ingest", "data")
     traffic = run.traffic
     return Result(
         run_id=run.folder.name,
@@ -50,7 +50,7 @@ def build_result(run: Run, state: State, error: ErrorResult | None, *, seconds: 
         name=spec.name,
         version=champion.served if champion.outcome not in ("none", "stays") else None,
         task=spec.task,
-        data=DataResult(**{k: data[k] for k in DataResult.model_fields}) if data else None,
+        data=_data(outputs),
         candidates=list(evaluation.candidates) if evaluation else [],
         metrics=evaluation.metrics if evaluation else {},
         gates=_gates(evaluation),
@@ -84,6 +84,14 @@ def unless_crowned(outputs: Outputs) -> ErrorResult | None:
     if evaluation.decision is not Decision.APPROVED or outputs.finished("crown"):
         return None
     return ErrorResult(stage="crown", message="the model was approved, but its branch did not run")
+
+
+def _data(outputs: Outputs) -> DataResult | None:
+    facts, folder = outputs.metadata("ingest", "data"), outputs.path("ingest", "data")
+    if not facts or folder is None:
+        return None
+    known = {name: facts[name] for name in ("rows", "columns", "fingerprint")}
+    return DataResult(**known, fresh=Fresh.read(folder))
 
 
 def _evaluation(outputs: Outputs) -> Evaluation | None:

@@ -63,6 +63,24 @@ def open_record(state: State) -> Iterator[dict[str, Any]]:
             write_json(path, record)
 
 
+def read_record(state: State) -> dict[str, Any]:
+    """Reads `services.json` and writes nothing: it is only ever replaced whole.
+
+    Args:
+        state: its folder holds the file.
+
+    Returns:
+        Its content, services that have ended left out.
+
+    Raises:
+        StateError: it is damaged, or of a newer format.
+    """
+    path = state.root / "services.json"
+    record = _check(read_json(path), path) if path.exists() else {"users": []}
+    drop_the_dead(record)
+    return record
+
+
 def drop_the_dead(record: dict[str, Any]) -> None:
     """Takes out users and services that ended."""
     record["users"] = [user for user in record["users"] if find_process(user)]

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components.bundle import Interval
 from components.evaluation import Score
+from components.fresh import Fresh
 
 
 class Status(StrEnum):
@@ -33,11 +34,12 @@ class _Record(BaseModel):
 
 
 class DataResult(_Record):
-    """What was read."""
+    """What was read; `fresh` is None where all rows are the sources'."""
 
     rows: int
     columns: int
     fingerprint: str
+    fresh: Fresh | None = None
 
 
 class GateResult(_Record):

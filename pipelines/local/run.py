@@ -21,6 +21,8 @@ class Run:
         services: the model server and the monitor.
         progress: hears of every stage.
         before: what was served of the model when the run began.
+        fresh: address of labelled rows since the last run; empty for none.
+        traffic: what the client at its end saw, once there was one.
     """
 
     spec: Spec
@@ -28,6 +30,7 @@ class Run:
     services: Services
     progress: Progress
     before: dict[str, Any] | None
+    fresh: str = ""
     traffic: Traffic | None = field(default=None)
 
     @property

@@ -17,8 +17,6 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-import psutil
-
 from components.errors import SpecError, StateError
 from pipelines.local.ports import HOST, choose_ports, is_free
 from pipelines.local.record import drop_the_dead, find_process, identity, is_running, open_record
@@ -106,7 +104,7 @@ def _start(state: State, record: dict[str, Any], ports: dict[str, int]) -> None:
     """Starts both; tries other ports where somebody took a free one in between."""
     for _ in range(_PORT_TRIES):
         _stop(record)
-        chosen = choose_ports(ports)
+        chosen = choose_ports(_known_to_users(record, ports) | ports)
         record["ports"] = chosen
         for service, command in _commands(state, chosen).items():
             record[service] = identity(_spawn(command, state.logs / f"{service}.log"))
@@ -120,10 +118,21 @@ def _start(state: State, record: dict[str, Any], ports: dict[str, int]) -> None:
     raise StateError(msg)
 
 
+def _known_to_users(record: dict[str, Any], asked: dict[str, int]) -> dict[str, int]:
+    """The ports at which others still expect the services, those that are free: one has ended."""
+    known: dict[str, int] = record.get("ports", {}) if record["users"] else {}
+    free = {name: port for name, port in known.items() if is_free(port)}
+    return {name: port for name, port in free.items() if port not in asked.values()}
+
+
 def _commands(state: State, ports: dict[str, int]) -> dict[str, list[str]]:
     base = [sys.executable, "-P", "-m"]
     monitor = [*base, "components.monitor.service", "--host", HOST]
     monitor += ["--port", str(ports["monitor"]), "--store", str(state.monitor_store)]
+    # By the folder it starts retraining runs, which join these services.
+    monitor += ["--state", str(state.root)]
+    if state.alert_token.exists():
+        monitor += ["--alert-token-file", str(state.alert_token)]
     server = [*base, "components.serve.service", "--host", HOST, "--state", str(state.root)]
     server += ["--http-port", str(ports["http"]), "--grpc-port", str(ports["grpc"])]
     server += ["--monitor", f"http://{HOST}:{ports['monitor']}"]
@@ -168,11 +177,19 @@ def _stop(record: dict[str, Any]) -> None:
         if process is None:
             continue
         process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_S)
-        except psutil.TimeoutExpired:
+        if not _ends(process.pid):
             process.kill()
-            process.wait(_STOP_S)
+            _ends(process.pid)
+
+
+def _ends(pid: int) -> bool:
+    """Waits for a process to end. Another run's stays a zombie for as long as that run lives."""
+    deadline = time.monotonic() + _STOP_S
+    while is_running(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _describe(record: dict[str, Any]) -> Services:

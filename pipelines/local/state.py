@@ -8,6 +8,7 @@ services.json           the model server and the monitor that run now
 registry.db monitor.db  the registry's and the monitor's stores
 locks/ logs/            one lock a model, one log a service
 privacy.key             the key of hashed columns; only its owner reads it
+alert.token             where it is there, what Alertmanager shows the monitor to start runs
 """
 
 import fcntl
@@ -55,6 +56,11 @@ class State:
     def logs(self) -> Path:
         """The services' logs."""
         return self.root / "logs"
+
+    @property
+    def alert_token(self) -> Path:
+        """The token of Alertmanager; where it is there, alerts start retraining runs."""
+        return self.root / "alert.token"
 
     @property
     def privacy_key(self) -> Path:

@@ -13,98 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
+
+from tests.monitors import BATCH, BUNDLE, JSON, REGISTRATION, STRUCTURED, Monitor, prediction
 
 ROOT = Path(__file__).parents[2]
-BATCH = "application/cloudevents-batch+json"
-STRUCTURED = "application/cloudevents+json"
-JSON = "application/json"
-BUNDLE: dict[str, Any] = {
-    "format": 1,
-    "name": "churn",
-    "task": "binary",
-    "runtime": "onnx",
-    "classes": ["No", "Yes"],
-    "signature": {
-        "inputs": [
-            {"name": "tenure", "dtype": "float32"},
-            {"name": "Contract", "dtype": "string"},
-        ],
-        "ignored": ["email"],
-    },
-}
-REGISTRATION = {"bundle": BUNDLE, "reference": {"format": 1, "features": {}}}
-Answer = tuple[int, Any]
-
-
-class Monitor:
-    """One monitor process on a free port; `kill` and `start` keep the store."""
-
-    def __init__(self, store: Path, *options: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self.store = store
-        self.log = store.with_suffix(".log")
-        self._options = options
-        self.start()
-
-    def start(self) -> None:
-        call = [sys.executable, "-m", "components.monitor.service", "--store", str(self.store)]
-        call += ["--port", str(self.port), *self._options]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(call, cwd=ROOT, stderr=log, stdout=log)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if self.get("/readyz")[0] == 200:
-                    return
-            except OSError:
-                time.sleep(0.02)
-        pytest.fail(f"the monitor did not become ready: {self.log.read_text()}")
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-
-    def send(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, bytes, http.client.HTTPMessage]:
-        connection = self.connect()
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            return response.status, response.read(), response.headers
-        finally:
-            connection.close()
-
-    def get(self, path: str) -> Answer:
-        status, body, _ = self.send("GET", path)
-        return status, json.loads(body)
-
-    def post(self, path: str, body: Any, content_type: str = JSON) -> Answer:
-        raw = body if isinstance(body, bytes) else json.dumps(body)
-        status, answer, _ = self.send("POST", path, raw, {"Content-Type": content_type})
-        return status, json.loads(answer)
-
-    def events(self, *events: dict[str, Any]) -> Answer:
-        return self.post("/events", list(events), BATCH)
-
-    def register(self, number: object = 3, body: Any = REGISTRATION, name: str = "churn") -> Answer:
-        path = f"/v1/models/{name}/versions/{number}"
-        status, answer, _ = self.send("PUT", path, json.dumps(body), {"Content-Type": JSON})
-        return status, json.loads(answer)
-
-    def samples(self) -> dict[tuple[str, tuple[str, ...]], float]:
-        text = self.send("GET", "/metrics")[1].decode()
-        families = text_string_to_metric_families(text)
-        return {(s.name, tuple(s.labels.values())): s.value for f in families for s in f.samples}
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(15)
 
 
 @pytest.fixture
@@ -125,26 +39,6 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Monitor]]:
 @pytest.fixture
 def monitor(run: Callable[..., Monitor]) -> Monitor:
     return run()
-
-
-def prediction(identity: str, **data: Any) -> dict[str, Any]:
-    values = {
-        "model": "churn",
-        "version": 3,
-        "duration_seconds": 0.001,
-        "features": {"tenure": [1.0], "Contract": ["a"]},
-        "labels": ["Yes"],
-        "probabilities": [[0.1, 0.9]],
-    }
-    return {
-        "specversion": "1.0",
-        "id": identity,
-        "type": "io.kubeloop.prediction",
-        "source": "/kubeloop/serve",
-        "time": "2026-11-20T12:00:00.000000Z",
-        "datacontenttype": JSON,
-        "data": values | data,
-    }
 
 
 def test_loop_events_feedback_and_counts(monitor: Monitor) -> None:
@@ -175,7 +69,7 @@ def test_loop_events_feedback_and_counts(monitor: Monitor) -> None:
     )
     status, model = monitor.get("/v1/models/churn")
     assert status == 200
-    assert model == {
+    counts = {
         "name": "churn",
         "versions": [
             {
@@ -192,7 +86,8 @@ def test_loop_events_feedback_and_counts(monitor: Monitor) -> None:
             }
         ],
     }
-    assert monitor.get("/v1/models") == (200, {"models": [model]})
+    assert model == {**counts, "verdicts": {}, "alerts": [], "retraining": []}
+    assert monitor.get("/v1/models") == (200, {"models": [counts]})
 
 
 def test_post_events_every_form_accepted(monitor: Monitor) -> None:
@@ -246,8 +141,8 @@ def test_post_events_private_and_unknown_columns_never_reach_the_disk(monitor: M
 
 def test_post_events_unregistered_version_kept_and_counted(monitor: Monitor) -> None:
     assert monitor.events(prediction("a"))[0] == 200
-    key = ("unregistered", "unregistered", "stored")
-    assert monitor.samples()["kubeloop_monitor_events_total", key] == 1
+    key = ("unregistered", "unregistered", "prediction")
+    assert monitor.samples()["kubeloop_events_total", key] == 1
     [version] = monitor.get("/v1/models/churn")[1]["versions"]
     assert (version["registered"], version["events_without_features"]) == (False, 1)
     monitor.register()
@@ -255,8 +150,8 @@ def test_post_events_unregistered_version_kept_and_counted(monitor: Monitor) -> 
     [version] = monitor.get("/v1/models/churn")[1]["versions"]
     assert (version["registered"], version["events"]) == (True, 2)
     found = monitor.samples()
-    assert found["kubeloop_monitor_events_total", key] == 1
-    assert found["kubeloop_monitor_events_total", ("churn", "3", "stored")] == 1
+    assert found["kubeloop_events_total", key] == 1
+    assert found["kubeloop_events_total", ("churn", "3", "prediction")] == 1
 
 
 def test_post_events_one_wrong_in_a_batch_nothing_stored_all_named(monitor: Monitor) -> None:
@@ -276,7 +171,7 @@ def test_post_events_one_wrong_in_a_batch_nothing_stored_all_named(monitor: Moni
     ]
     assert "SECRET" not in json.dumps(answer)
     assert monitor.get("/v1/models/churn")[1]["versions"][0]["events"] == 0
-    assert monitor.samples()["kubeloop_monitor_events_refused_total", ("invalid",)] == 1
+    assert monitor.samples()["kubeloop_events_rejected_total", ("invalid",)] == 1
     assert "SECRET" not in monitor.log.read_text()
 
 
@@ -411,7 +306,7 @@ def test_queue_full_sheds_503_and_loses_nothing_acknowledged(run: Callable[..., 
     [version] = monitor.get("/v1/models/churn")[1]["versions"]
     assert version["events"] == len(accepted)
     found = monitor.samples()
-    refused = found["kubeloop_monitor_events_refused_total", ("overloaded",)]
+    refused = found["kubeloop_events_rejected_total", ("overloaded",)]
     assert refused == 20 - len(accepted)
 
 
@@ -479,10 +374,10 @@ def test_restart_store_counters_continue_process_counters_start_anew(monitor: Mo
     after = monitor.samples()
     version = ("churn", "3")
     expected = {
-        ("kubeloop_monitor_events_total", (*version, "stored")): 2,
-        ("kubeloop_monitor_events_total", (*version, "duplicate")): 1,
+        ("kubeloop_events_total", (*version, "prediction")): 2,
+        ("kubeloop_monitor_events_duplicate_total", version): 1,
         ("kubeloop_monitor_predictions_total", version): 2,
-        ("kubeloop_monitor_labelled_total", version): 1,
+        ("kubeloop_feedback_labels_total", version): 1,
         ("kubeloop_monitor_feedback_pending", ()): 1,
         ("kubeloop_monitor_model_info", (*version, "onnx", "binary")): 1,
         ("kubeloop_monitor_feedback_total", ("joined",)): 0,
@@ -518,13 +413,13 @@ def test_start_port_taken_exits_1_naming_it(shared: Monitor, tmp_path: Path) -> 
 def test_start_newer_store_exits_1_with_a_sentence(monitor: Monitor) -> None:
     monitor.stop()
     connection = sqlite3.connect(monitor.store)
-    connection.execute("PRAGMA user_version=2")
+    connection.execute("PRAGMA user_version=3")
     connection.close()
     call = [sys.executable, "-m", "components.monitor.service", "--port", str(monitor.port)]
     call += ["--store", str(monitor.store)]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1
-    assert "has format 2, this version reads up to 1: use a newer Kubeloop" in done.stderr
+    assert "has format 3, this version reads up to 2: use a newer Kubeloop" in done.stderr
     assert "Traceback" not in done.stderr
 
 

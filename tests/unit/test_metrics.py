@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from components.bundle import answer
-from components.metrics import decide, measure, measure_all
+from components.metrics import measure, measure_all
+from components.resampling import decide
 from components.spec import METRICS
 from tests.bundles import build
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from components.monitor.storage.connection import Connection, Row
 from components.monitor.storage.pool import Pool
+from components.monitor.storage.records import CHECKS
 from components.monitor.versions import Label, Version, Versions
 from components.monitor.wire import is_number
 
@@ -32,7 +33,7 @@ _AT: Final = "CASE WHEN e.time < e.received THEN e.time ELSE e.received END"
 _LABELS: Final = f"""
 SELECT e.key, l.row, {_AT} AS moment, l.label FROM labels l JOIN events e ON e.key = l.event
 WHERE l.model = ? AND l.received >= ? AND l.received < ? AND l.registered = 1
-    AND e.features IS NOT NULL
+    AND e.features IS NOT NULL AND e.id NOT LIKE ?
 ORDER BY moment, e.key, l.row
 """  # noqa: S608
 _FEATURES: Final = f"""
@@ -91,7 +92,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     empty, dropped = True, 0
     with pool.separate() as connection, connection.snapshot():
-        rows = _rows(connection, layout, (model, *span))
+        rows = _rows(connection, layout, (model, *span, CHECKS))
         while batch := list(islice(rows, layout.rows)):
             kept = [row for row in batch if row[-1] is not None]
             dropped += len(batch) - len(kept)
@@ -105,7 +106,7 @@ def _batches(
 
 
 def _rows(
-    connection: Connection, layout: _Layout, span: tuple[str, int, int]
+    connection: Connection, layout: _Layout, span: tuple[str, int, int, str]
 ) -> Iterator[tuple[Any, ...]]:
     """Yields id, time, cells and label of each row, in the order of time."""
     events = groupby(connection.stream(_LABELS, span), key=lambda row: row[0])

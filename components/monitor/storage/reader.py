@@ -16,6 +16,7 @@ from components.monitor.storage.history import History
 from components.monitor.storage.journal_reader import JournalReader
 from components.monitor.storage.pool import Pool
 from components.monitor.storage.records import (
+    CHECKS,
     LabelledRow,
     StoredEvent,
 )
@@ -28,23 +29,22 @@ if TYPE_CHECKING:
 EVENT_BYTES: Final = 8 * 1024 * 1024
 """Text of events that one call returns at most, unless a single event holds more."""
 
-CHECKS: Final = "kubeloop-check-%"
-"""Ids of requests with which a run checks its endpoint, by `components.fresh.CHECK_ID`."""
-
 _EVENTS: Final = """
 SELECT key, id, time, received, rows, duration, features, outputs FROM events
 WHERE model = ? AND version = ? AND kind = 'prediction' AND registered = 1 AND key > ?
+    AND id NOT LIKE ?
 ORDER BY key LIMIT ?
 """
 _LABELLED: Final = """
 SELECT l.event, l.row, e.time, e.received, l.received, l.label, e.outputs
 FROM labels l JOIN events e ON e.key = l.event
-WHERE l.model = ? AND l.version = ? AND l.registered = 1
+WHERE l.model = ? AND l.version = ? AND l.registered = 1 AND e.id NOT LIKE ?
 ORDER BY l.event DESC, l.row DESC LIMIT ?
 """
 _LAGS: Final = """
 SELECT l.received, e.time, e.received FROM labels l JOIN events e ON e.key = l.event
-WHERE l.model = ? AND l.version = ? AND l.registered = 1 ORDER BY l.received DESC LIMIT ?
+WHERE l.model = ? AND l.version = ? AND l.registered = 1 AND e.id NOT LIKE ?
+ORDER BY l.received DESC LIMIT ?
 """
 
 
@@ -102,7 +102,7 @@ class Reader(JournalReader):
         events: list[StoredEvent] = []
         size = 0
         with self._pool.connection() as connection, connection.snapshot():
-            for row in connection.stream(_EVENTS, (model, version, key, limit), at_once=10):
+            for row in connection.stream(_EVENTS, (model, version, key, CHECKS, limit), at_once=10):
                 events.append(_event(row))
                 size += len(row[6] or "") + len(row[7] or "")
                 if size >= EVENT_BYTES:
@@ -115,7 +115,7 @@ class Reader(JournalReader):
         outputs: dict[int, dict[str, Any]] = {}
         with self._pool.connection() as connection, connection.snapshot():
             for event, row, at, received, labelled_at, label, text in connection.stream(
-                _LABELLED, (model, version, newest)
+                _LABELLED, (model, version, CHECKS, newest)
             ):
                 if event not in outputs:
                     outputs = {event: json.loads(text)}
@@ -134,7 +134,7 @@ class Reader(JournalReader):
 
     def lags(self, model: str, version: int, *, newest: int = 1000) -> list[float]:
         """Returns the seconds from prediction to label of the labels that came last."""
-        rows = self._query(_LAGS, (model, version, newest))
+        rows = self._query(_LAGS, (model, version, CHECKS, newest))
         return [(labelled - min(at, received)) / 1e6 for labelled, at, received in rows]
 
     def count_labelled_since(self, model: str, since: int) -> int:

@@ -16,6 +16,10 @@ QUALITY: Final = "quality"
 DriftKind = Literal["drift-rows", "drift-time"]
 VerdictKind = Literal["drift-rows", "drift-time", "quality"]
 
+CHECKS: Final = "kubeloop-check-%"
+"""Ids of requests with which a run checks its endpoint, by `components.fresh.CHECK_ID`. Their rows
+are the hold-out's: they are stored, counted and joined, and neither judged nor learned from."""
+
 AlertStatus = Literal["firing", "resolved"]
 Outcome = Literal["refused", "started", "failed", "promoted", "kept", "not_approved"]
 

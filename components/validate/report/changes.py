@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from components.validate.report.text import counted, more, number, percent, table, text
+from components.report.text import counted, more, number, percent, table, text
 from components.validate.statistics import Changes, Shift, Statistics
 
 # Two samples of 1,000 rows of one distribution in 10 bins differ, less the bias, by less than 0.05

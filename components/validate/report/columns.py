@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from itertools import count
 
 from components.contract import Role
-from components.validate.column_statistics import Categories, ColumnStatistics, Dates
-from components.validate.report import drawing
-from components.validate.report.text import (
+from components.report import drawing
+from components.report.text import (
     bar,
     counted,
     moment,
@@ -17,6 +16,8 @@ from components.validate.report.text import (
     table,
     text,
 )
+from components.validate.column_statistics import Categories, ColumnStatistics, Dates
+from components.validate.report import histogram
 from components.validate.statistics import Statistics
 
 # A browser stays quick with this many cards; more of them nobody reads.
@@ -75,7 +76,7 @@ def picture(column: ColumnStatistics, found: Statistics, ids: "count[int]") -> s
     """Draws the distribution alone."""
     name = plain(column.name, 80)
     if column.numbers and column.numbers.histogram:
-        return drawing.numbers(column.numbers, name, ids)
+        return histogram.numbers(column.numbers, name, ids)
     if column.dates and column.dates.counts:
         return _dates(column.dates, name, ids)
     if column.categories and (column.categories.top or column.categories.rest):

@@ -1,6 +1,6 @@
 """How numbers go together: Pearson's r as a map, and the strongest pairs as a list."""
 
-from components.validate.report.text import bar, counted, more, plain, table, text
+from components.report.text import bar, counted, more, plain, table, text
 from components.validate.statistics import Correlations, Statistics
 
 _MAPPED = 30

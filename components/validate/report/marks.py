@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.validate.report.text import number, percent, plain
+from components.report.text import number, percent, plain
 from components.validate.statistics import Statistics
 
 LEFT, WIDTH, TOP, FLOOR = 4, 312, 8, 92

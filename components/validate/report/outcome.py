@@ -6,10 +6,8 @@ from itertools import count
 import numpy as np
 
 from components.contract import ColumnType
-from components.validate.column_statistics import Bins, ColumnStatistics
-from components.validate.report import drawing
-from components.validate.report.marks import FLOOR, LEFT, TOP, WIDTH, Scale, line, mark, told
-from components.validate.report.text import (
+from components.report import drawing
+from components.report.text import (
     counted,
     moment,
     more,
@@ -19,6 +17,8 @@ from components.validate.report.text import (
     table,
     text,
 )
+from components.validate.column_statistics import Bins, ColumnStatistics
+from components.validate.report.marks import FLOOR, LEFT, TOP, WIDTH, Scale, line, mark, told
 from components.validate.statistics import Statistics
 
 _MOST_DRAWN = 60

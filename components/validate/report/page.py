@@ -1,18 +1,13 @@
 """The page: its sections in the order in which a person asks for them."""
 
-from functools import cache
 from html import escape
 from itertools import count
-from pathlib import Path
 
 from components.contract import Contract, Role
+from components.report.document import document
+from components.report.text import counted, percent, plain, text
 from components.validate.report import changes, columns, correlations, outcome, tables
-from components.validate.report.text import counted, percent, plain, text
 from components.validate.statistics import Statistics
-
-_STYLE = Path(__file__).with_name("report.css")
-# Nothing is loaded and nothing runs, even should a name ever slip through the escaping.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def render(name: str, contract: Contract, statistics: Statistics) -> str:
@@ -45,21 +40,11 @@ def render(name: str, contract: Contract, statistics: Statistics) -> str:
         "</section>"
         for key, title, content in sections
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{plain(name)}: data report</title><style>{_style()}</style></head><body>"
+    return document(
+        f"{plain(name)}: data report",
         f'{_head(name, contract, statistics)}<nav aria-label="Sections">{links}</nav>'
-        f"<main>{_overview(statistics, ids)}{body}{_about(statistics)}</main></body></html>\n"
+        f"<main>{_overview(statistics, ids)}{body}{_about(statistics)}</main>",
     )
-
-
-@cache
-def _style() -> str:
-    lines = _STYLE.read_text(encoding="utf-8").splitlines()
-    return "".join(line.strip() for line in lines)
 
 
 def _head(name: str, contract: Contract, found: Statistics) -> str:
@@ -86,7 +71,11 @@ def _overview(found: Statistics, ids: "count[int]") -> str:
         (
             f"{found.rows:,}",
             "rows",
-            f"{found.rejected:,} without a target" if found.rejected else "",
+            ", ".join(
+                f"{count:,} {what}"
+                for count, what in ((found.fresh, "fresh"), (found.rejected, "without a target"))
+                if count
+            ),
         ),
         (f"{len(found.columns):,}", "columns", f"{hidden:,} by counts alone" if hidden else ""),
         (f"{features:,}", "features", ""),

@@ -1,9 +1,9 @@
 """What breaks the contract, is missing, lies far out, is left out, or is told by counts alone."""
 
 from components.contract import Contract, Role
+from components.report.text import bar, counted, more, number, percent, table, text
 from components.validate.column_statistics import ColumnStatistics
 from components.validate.report.columns import distinct
-from components.validate.report.text import bar, counted, more, number, percent, table, text
 from components.validate.statistics import Broken, Statistics
 
 _SHOWN = 20

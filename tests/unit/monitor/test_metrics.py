@@ -1,4 +1,3 @@
-import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -6,6 +5,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from components.monitor.metrics import Metrics
+from components.monitor.storage.connection import StoreError
 from components.monitor.totals import Content, Total
 from components.monitor.versions import Version
 from components.revision import VERSION
@@ -30,10 +30,10 @@ def metrics(version: Callable[..., Version]) -> Metrics:
 
 def test_metrics_registered_version_labelled(metrics: Metrics) -> None:
     found = samples(metrics)
-    assert found["kubeloop_monitor_events_total", ("churn", "3", "stored")] == 5
-    assert found["kubeloop_monitor_events_total", ("churn", "3", "duplicate")] == 2
+    assert found["kubeloop_events_total", ("churn", "3", "prediction")] == 5
+    assert found["kubeloop_monitor_events_duplicate_total", ("churn", "3")] == 2
     assert found["kubeloop_monitor_predictions_total", ("churn", "3")] == 9
-    assert found["kubeloop_monitor_labelled_total", ("churn", "3")] == 4
+    assert found["kubeloop_feedback_labels_total", ("churn", "3")] == 4
     assert found["kubeloop_monitor_model_info", ("churn", "3", "onnx", "binary")] == 1
     assert found["kubeloop_monitor_feedback_pending", ()] == 6
 
@@ -45,16 +45,16 @@ def test_metrics_name_the_code_that_collects(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_metrics_unregistered_counted_together_and_never_named(metrics: Metrics) -> None:
     found = samples(metrics)
-    assert found["kubeloop_monitor_events_total", ("unregistered", "unregistered", "stored")] == 4
+    assert found["kubeloop_events_total", ("unregistered", "unregistered", "prediction")] == 4
     assert not [key for key in found if "strange" in key[1]]
 
 
 def test_metrics_counts_by_reason_and_result(metrics: Metrics) -> None:
-    metrics.count_refused("malformed")
+    metrics.count_rejected("malformed")
     metrics.count_feedback({"joined": 3, "refused": 2})
     found = samples(metrics)
-    assert found["kubeloop_monitor_events_refused_total", ("malformed",)] == 1
-    assert found["kubeloop_monitor_events_refused_total", ("overloaded",)] == 0
+    assert found["kubeloop_events_rejected_total", ("malformed",)] == 1
+    assert found["kubeloop_events_rejected_total", ("overloaded",)] == 0
     assert found["kubeloop_monitor_feedback_total", ("joined",)] == 3
     assert found["kubeloop_monitor_feedback_total", ("refused",)] == 2
 
@@ -64,7 +64,7 @@ def test_metrics_unreadable_store_rest_still_told() -> None:
 
     def read() -> Content:
         message = "disk gone"
-        raise sqlite3.OperationalError(message)
+        raise StoreError(message)
 
     built.observe_store(read, {})
     built.observe_process(waiting=lambda: 3, held=lambda: 7)

@@ -9,32 +9,37 @@ import pytest
 
 from components.monitor.predictions import Record
 from components.monitor.refusal import RefusedError
+from components.monitor.storage.addresses import Address
+from components.monitor.storage.reader import Reader
 from components.monitor.store import Store, Stored
-from components.monitor.totals import read_content
 from components.monitor.writer import Writer
 
 Make = Callable[..., Record]
 
 
 class Rig:
-    def __init__(self, path: Path, capacity: int = 1000) -> None:
-        self.path = path
+    def __init__(self, address: Address, capacity: int = 1000) -> None:
         self.commits: list[float] = []
-        store = Store(path)
+        store = Store(address)
+        self.reader = Reader(address)
         self.writer = Writer(store, capacity=capacity, observe_commit=self.commits.append)
 
     def add(self, record: Record) -> "Future[Stored]":
-        return self.writer.submit(lambda store: store.add_events([record]))
+        return self.writer.submit_events([record])
+
+    def close(self) -> None:
+        self.reader.close()
+        self.writer.close()
 
     def stored(self) -> int:
-        return sum(total.events for total in read_content(self.path).totals)
+        return sum(total.events for total in self.reader.content().totals)
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    built = Rig(tmp_path / "s")
+def rig(address: Address) -> Iterator[Rig]:
+    built = Rig(address)
     yield built
-    built.writer.close()
+    built.close()
 
 
 def test_submit_many_waiting_share_one_commit(rig: Rig, record: Make) -> None:
@@ -56,8 +61,8 @@ def test_submit_acknowledged_only_after_commit(rig: Rig, record: Make) -> None:
     assert seen == [50] * 50
 
 
-def test_submit_full_queue_refused_503(tmp_path: Path, record: Make) -> None:
-    rig = Rig(tmp_path / "s", capacity=2)
+def test_submit_full_queue_refused_503(address: Address, record: Make) -> None:
+    rig = Rig(address, capacity=2)
     rig.add(record("a"))
     rig.add(record("b"))
     with pytest.raises(RefusedError, match="2 requests waiting") as caught:
@@ -82,9 +87,29 @@ def test_submit_failing_request_undone_alone(rig: Rig, record: Make) -> None:
     assert rig.stored() == 2
 
 
-def test_submit_locked_database_refused_then_recovers(rig: Rig, record: Make) -> None:
-    rig.writer._store._connection.execute("PRAGMA busy_timeout=50")
-    other = sqlite3.connect(rig.path, isolation_level=None)
+def test_submit_events_one_that_cannot_be_stored_refused_alone(rig: Rig, record: Make) -> None:
+    # Larger than any integer of a database; no reader of events lets it through.
+    bad = rig.add(record("bad", version=2**70))
+    others = [rig.add(record(str(number))) for number in range(5)]
+    rig.writer.start()
+    with pytest.raises((OverflowError, RefusedError)):
+        bad.result(10)
+    assert [other.result(10).stored for other in others] == [1] * 5
+    assert rig.stored() == 5
+
+
+def test_submit_events_together_each_request_has_its_own_counts(rig: Rig, record: Make) -> None:
+    first = rig.writer.submit_events([record("a"), record("b")])
+    second = rig.writer.submit_events([record("b"), record("c"), record("a")])
+    rig.writer.start()
+    assert (first.result(10).stored, first.result(10).duplicate) == (2, 0)
+    assert (second.result(10).stored, second.result(10).duplicate) == (1, 2)
+
+
+def test_submit_locked_database_refused_then_recovers(tmp_path: Path, record: Make) -> None:
+    rig = Rig(tmp_path / "s")
+    rig.writer._store._connection.query("PRAGMA busy_timeout=50")
+    other = sqlite3.connect(tmp_path / "s", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     rig.writer.start()
     with pytest.raises(RefusedError, match="the store could not be written") as caught:
@@ -93,27 +118,32 @@ def test_submit_locked_database_refused_then_recovers(rig: Rig, record: Make) ->
     other.execute("ROLLBACK")
     other.close()
     assert rig.add(record("a")).result(10).stored == 1
+    rig.close()
 
 
-def test_submit_full_disk_refused_and_nothing_acknowledged_lost(rig: Rig, record: Make) -> None:
+def test_submit_full_file_refused_and_nothing_acknowledged_lost(
+    tmp_path: Path, record: Make
+) -> None:
+    rig = Rig(tmp_path / "s")
     rig.writer.start()
     assert rig.add(record("a")).result(10).stored == 1
     connection = rig.writer._store._connection
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    pages = connection.query("PRAGMA page_count")[0][0]
     rig.writer.submit(
-        lambda store: store._connection.execute(f"PRAGMA max_page_count={pages}").fetchone()
+        lambda store: store._connection.query(f"PRAGMA max_page_count={pages}")
     ).result(10)
     with pytest.raises(RefusedError, match="the store could not be written"):
         rig.add(record("big", features="x" * 1_000_000)).result(10)
     assert rig.stored() == 1
     rig.writer.submit(
-        lambda store: store._connection.execute("PRAGMA max_page_count=1000000").fetchone()
+        lambda store: store._connection.query("PRAGMA max_page_count=1000000")
     ).result(10)
     assert rig.add(record("b")).result(10).stored == 1
+    rig.close()
 
 
-def test_close_queued_requests_written(tmp_path: Path, record: Make) -> None:
-    rig = Rig(tmp_path / "s")
+def test_close_queued_requests_written(address: Address, record: Make) -> None:
+    rig = Rig(address)
     futures = [rig.add(record(str(number))) for number in range(600)]
     rig.writer.start()
     rig.writer.close()

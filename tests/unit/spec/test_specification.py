@@ -140,7 +140,13 @@ def test_parse_required_keys_alone_gives_careful_defaults(task: str) -> None:
         "window": 1000,
         "drift": {"psi": 0.2},
         "quality": {},
-        "retrain": {"on": ["drift", "quality"], "cooldown_s": 3600.0, "min_labels": 500},
+        "retrain": {
+            "on": ["drift", "quality"],
+            "cooldown_s": 3600.0,
+            "min_labels": 500,
+            "max_per_day": 4,
+            "every_s": None,
+        },
     }
     assert (spec.positive, spec.id, spec.timestamp, spec.drop, spec.columns) == (
         None,
@@ -207,6 +213,8 @@ def test_parse_cpu_may_be_a_number(written: str, read: str) -> None:
         ),
         ("split: {method: tiem}\ntimestamp: a", "did you mean 'time'?"),
         ("monitor: {retrain: {on: [drfit]}}", "monitor.retrain.on[0]: got 'drfit', expected one"),
+        ("monitor: {retrain: {max_per_day: 0}}", "max_per_day: got 0, expected a whole number, 1"),
+        ("monitor: {retrain: {every_s: 0}}", "retrain.every_s: got 0, expected a number above 0"),
         ("id: 5", 'id: got 5, expected a column\'s name, as text; put it in quotes: "5"'),
         ("id: ''", "id: got '', expected a column's name, as text"),
         ("drop: notes", "drop: got 'notes', expected a list, such as [a, b]; write [notes]"),

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from components.contract import ColumnContract, ColumnType, Contract, Lineage, Role
+from components.report.text import number, percent, plain, text
 from components.validate.describe import describe
 from components.validate.failure import Failure, Severity
 from components.validate.report import render
-from components.validate.report.text import number, percent, plain, text
 from components.validate.statistics import Statistics
 
 N = 300

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from components.fresh import CHECK_ID
@@ -225,13 +226,20 @@ def test_count_labelled_since_and_lags_by_arrival(
 
 
 @pytest.mark.usefixtures("churn")
-def test_count_labelled_since_leaves_out_the_hold_out_of_a_run(
+def test_reader_leaves_out_the_hold_out_of_a_run(
     store: Store, reader: Reader, record: Make
 ) -> None:
     check = f"{CHECK_ID}5f1e"
     add(store, record("a"), record(check))
     label(store, NOON, **{"a": "Yes", check: "No"})
     assert reader.count_labelled_since("churn", 0) == 1
+    assert [event.id for event in reader.events_after("churn", 3, 0, 10)] == ["a"]
+    assert [row.label for row in reader.labelled("churn", 3, newest=9)] == ["Yes"]
+    assert len(reader.lags("churn", 3)) == 1
+    table = pa.Table.from_batches(reader.labelled_table("churn", 0, NOON + 1))
+    assert table["kubeloop_id"].to_pylist() == ["a"]
+    [total] = [total for total in reader.content().totals if total.registered]
+    assert (total.predictions, total.labelled) == (2, 2)
 
 
 @pytest.mark.usefixtures("churn")

@@ -1,5 +1,6 @@
-"""Words and figures for the page: escaped, clipped and rounded for a person."""
+"""Words and figures for a page: escaped, clipped and rounded for a person."""
 
+import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -44,8 +45,11 @@ def _seen(character: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Returns a number in at most four significant digits, whole ones up to a million in full."""
-    if value is None:
+    """Returns a number in at most four significant digits, whole ones up to a million in full.
+
+    What is not there, or is no finite number, is a dash.
+    """
+    if value is None or not math.isfinite(value):
         return "–"
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}".replace("-", "−")

@@ -1,73 +1,11 @@
-"""Drawings as inline SVG, each with its words for those who do not see it.
+"""A number's histogram, and under it its quantiles."""
 
-Colours are classes of the style sheet, so that drawings follow light, dark and print.
-"""
-
-from collections.abc import Sequence
 from html import escape
 from itertools import count
 
+from components.report.drawing import LEFT, SPAN, bars, scale, svg
+from components.report.text import number, percent
 from components.validate.column_statistics import QUANTILES, Histogram, Numbers
-from components.validate.report.text import number, percent
-
-_WIDTH, _LEFT, _RIGHT = 320, 4, 316
-_TOP, _FLOOR = 6, 92
-_SPAN = _RIGHT - _LEFT
-# A bar's least height, so that a bin of one row among thousands is seen.
-_LEAST = 1.5
-
-
-def svg(height: int, body: str, title: str, description: str, ids: "count[int]") -> str:
-    """Wraps shapes as a drawing with its words.
-
-    Args:
-        height: in units of which the width has 320.
-        body: shapes.
-        title: what is drawn, HTML.
-        description: what is to be seen, HTML.
-        ids: numbers that no other drawing of the page has.
-    """
-    key = f"d{next(ids)}"
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="{key}t {key}d">'
-        f'<title id="{key}t">{title}</title><desc id="{key}d">{description}</desc>{body}</svg>'
-    )
-
-
-def bars(counts: Sequence[int], tips: Sequence[str], kinds: Sequence[str] = ()) -> str:
-    """Draws counts as columns side by side.
-
-    Args:
-        counts: one a column.
-        tips: what each says when pointed at, HTML.
-        kinds: a class each, or none.
-    """
-    most = max(max(counts, default=0), 1)
-    width = _SPAN / max(1, len(counts))
-    gap = min(1.5, width * 0.12)
-    shapes = [f'<line class="axis" x1="0" y1="{_FLOOR}" x2="{_WIDTH}" y2="{_FLOOR}"/>']
-    for at, rows in enumerate(counts):
-        if not rows:
-            continue
-        height = max(_LEAST, (_FLOOR - _TOP) * rows / most)
-        kind = kinds[at] if kinds else ""
-        shapes.append(
-            f'<rect class="column{kind}" x="{_LEFT + at * width + gap / 2:.1f}" '
-            f'y="{_FLOOR - height:.1f}" width="{max(0.5, width - gap):.1f}" '
-            f'height="{height:.1f}" rx="{min(2.0, width / 4):.1f}"><title>{tips[at]}</title></rect>'
-        )
-    return "".join(shapes)
-
-
-def scale(first: str, last: str, y: int = 106, middle: str = "") -> str:
-    """Writes where an axis begins and ends, HTML."""
-    words = (
-        f'<text class="tick" x="{_LEFT}" y="{y}">{first}</text>'
-        f'<text class="tick end" x="{_RIGHT}" y="{y}">{last}</text>'
-    )
-    if middle:
-        words += f'<text class="tick mid" x="{_WIDTH // 2}" y="{y}">{middle}</text>'
-    return words
 
 
 def numbers(found: Numbers, name: str, ids: "count[int]") -> str:
@@ -138,8 +76,8 @@ def _quantiles(found: Numbers, drawn: Histogram, below: bool) -> str:
     if not found.quantiles:
         return ""
     columns = len(drawn.counts) + below + bool(drawn.above)
-    width = _SPAN / columns
-    start = _LEFT + width * below
+    width = SPAN / columns
+    start = LEFT + width * below
     span = width * len(drawn.counts)
 
     def place(value: float) -> float:

@@ -1,0 +1,1 @@
+"""Judges what was collected: counts events into chunks, windows into verdicts, labels too."""
