@@ -3,6 +3,7 @@
 state.json              the folder's format
 runs/<run-id>/          one folder a run: spec, log, artifacts, result.json
 runs/latest             a link to the newest run; runs/latest-NAME to a model's newest
+retraining/<id>/        one folder a run that the monitor started: spec, log, result
 serving/NAME.json       what is served, written by the model server alone
 services.json           the model server and the monitor that run now
 registry.db monitor.db  the registry's and the monitor's stores
