@@ -162,7 +162,7 @@ def decision(outcome: str = "started", model: str = "churn", **changed: Any) -> 
         "id": "r1",
         "reason": "quality",
         "decided": NOON - 10 * MINUTE,
-        "why": "quality, with 2041 new labelled rows",
+        "why": "quality, with <i>2041</i> new labelled rows",
         "evidence": json.dumps(evidence),
         "run": "/runs/r1",
         "started": NOON - 10 * MINUTE,

@@ -1,9 +1,9 @@
 """The thread that judges beside the collector; it alone loads numpy, after the service has started.
 
 Python runs one thread at a time, so an acknowledgement may have to wait for whatever is computed
-here. Hence steps of a few milliseconds, and rests that are longer than they. What counts is not the
-work of a step but the time it took: where others want the processor too, it takes longer, and so
-does the rest. Judging falls behind before collecting does, and catches up from what is stored.
+here. Hence steps of about a millisecond, and rests that are longer than they. What counts is not
+the work of a step but the time it took: where others want the processor too, it takes longer, and
+so does the rest. Judging falls behind before collecting does, and catches up from what is stored.
 """
 
 import logging
@@ -21,7 +21,7 @@ POLL_SECONDS: Final = 0.5
 """How soon a new event or label is seen."""
 
 REST_SHARE: Final = 4.0
-"""Seconds of rest for each of a step: a fifth of one core at most, whatever waits. At 30 to 50 us a
+"""Seconds of rest for each of a step: a fifth of one core at most, whatever waits. At 35 to 45 us a
 row (measured, 20 features) that is some 5,000 rows a second."""
 
 _log = logging.getLogger(__name__)

@@ -29,6 +29,9 @@ from components.monitor.totals import Total
 from components.monitor.verdicts import BY_ROWS, DriftVerdict, QualityVerdict
 from components.monitor.versions import Version
 
+LOOK_SECONDS: Final = 0.5
+"""How old the totals may be while events wait: a step is shorter than reading them."""
+
 RETRY_SECONDS: Final = 5.0
 IDLE_SECONDS: Final = 3600.0
 """A version without news for so long is let go of; its next event brings it back."""
@@ -88,7 +91,8 @@ class Judge:
         self._followers: dict[Key, _Follower] = {}
         self._resting: dict[Key, tuple[int, int]] = {}
         self._again: dict[Key, float] = {}
-        self._written = -math.inf
+        self._waiting: dict[Key, tuple[Version, Total]] = {}
+        self._written = self._looked = -math.inf
 
     def run_once(self) -> bool:
         """Takes one step for each version that has news.
@@ -101,17 +105,27 @@ class Judge:
             RefusedError: what was found cannot be written now; it will be found again.
             TakenError: another process has written it.
         """
-        if not self._leads():
-            self._followers.clear()
-            return False
-        totals = {(t.model, t.version): t for t in self._reader.content().totals if t.registered}
-        more = False
-        for key, version in sorted(self._reader.versions().items()):
-            if key in totals:
-                more |= self._attempt(key, version, totals[key])
+        if not self._waiting or time.monotonic() >= self._looked + LOOK_SECONDS:
+            self._look()
+        self._waiting = {
+            key: (version, total)
+            for key, (version, total) in self._waiting.items()
+            if self._attempt(key, version, total)
+        }
         if time.monotonic() >= self._written + self._pace:
             self._write()
-        return more
+        return bool(self._waiting)
+
+    def _look(self) -> None:
+        """Reads which versions there are, and what of them."""
+        self._looked = time.monotonic()
+        if not self._leads():
+            self._followers.clear()
+            self._waiting = {}
+            return
+        totals = {(t.model, t.version): t for t in self._reader.content().totals if t.registered}
+        versions = sorted(self._reader.versions().items())
+        self._waiting = {key: (v, totals[key]) for key, v in versions if key in totals}
 
     def _attempt(self, key: Key, version: Version, total: Total) -> bool:
         """Takes a version's step; where it fails, it starts from the store again, later."""

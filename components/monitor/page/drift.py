@@ -8,6 +8,7 @@ from components.monitor.page import distribution
 from components.monitor.page.charts import Line, Mark, Point, Rule, Span, over_time, spark
 from components.monitor.page.facts import ModelFacts, Past
 from components.monitor.page.health import drift_words, order
+from components.monitor.page.pace import paced
 from components.monitor.page.words import figures, framed, p_value, psi, tag, when
 from components.monitor.statistics.drift import WARNING_PSI, dataset_ratio, p_value_limit
 from components.monitor.thresholds import PSI, read_thresholds
@@ -69,7 +70,7 @@ def section(
     series = _series(past)
     rows = [
         _row(name, column, day, (series.get(name, ()), past.span, limit), (drawn, prefix))
-        for name, column in ordered[: depth.rows]
+        for name, column in paced(ordered[: depth.rows])
     ]
     listed = table(_HEAD, rows[:_FIRST], "Features by drift", "  n nnnnn")
     if len(rows) > _FIRST:
@@ -80,7 +81,7 @@ def section(
         listed += f'<p class="soft">{counted(hidden, "more feature")}, all with less drift.</p>'
     cards = [
         _card(name, column, (series.get(name, ()), past.span, limit), f"{prefix}f{at}", ids)
-        for at, (name, column) in enumerate(ordered[: depth.cards])
+        for at, (name, column) in paced(enumerate(ordered[: depth.cards]))
     ]
     cards.insert(0, _over(verdict, past, marks, ids))
     return (

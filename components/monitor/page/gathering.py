@@ -8,6 +8,7 @@ from typing import Final
 
 from components.monitor.page.charts import Span
 from components.monitor.page.facts import DriftPoint, ModelFacts, Past, VersionFacts
+from components.monitor.page.pace import paced
 from components.monitor.page.words import DAY, HOUR
 from components.monitor.storage.reader import Reader
 from components.monitor.storage.records import (
@@ -144,8 +145,9 @@ class Gatherer:
             by = (since, until, points)
             if drift:
                 rows = history.documents((model.name, number, DRIFT_BY_ROWS), *by)
-                drifts += map(_point, rows)
-            quality += map(read_quality, history.documents((model.name, number, QUALITY), *by))
+                drifts += map(_point, paced(rows))
+            texts = history.documents((model.name, number, QUALITY), *by)
+            quality += map(read_quality, paced(texts))
         return Past(Span(since, until, max(1, (until - since) // points)), drifts, quality)
 
     def _date(self, name: str, version: VersionFacts) -> VersionFacts:

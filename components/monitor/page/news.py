@@ -40,7 +40,7 @@ def decisions(found: Sequence[Retraining], now: int, most: int) -> str:
     """Lists decisions on retraining with their evidence, the newest first."""
     if not found:
         return '<p class="soft">Nothing has asked for a run yet.</p>'
-    return _listed(_RUNS, [_decision(one, now) for one in found], "Retraining")
+    return _listed(_RUNS, [_decision(one, now) for one in found[:most]], "Retraining")
 
 
 def marks(found: Sequence[Retraining]) -> list[Mark]:

@@ -1,6 +1,5 @@
 """The pages as a whole: all models, one model, and what is said when neither can be shown."""
 
-import time
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -11,6 +10,7 @@ from components.monitor.page.drift import Depth
 from components.monitor.page.facts import ModelFacts, Past
 from components.monitor.page.gathering import SPANS, Gatherer, group
 from components.monitor.page.health import Health, examine
+from components.monitor.page.pace import paced
 from components.monitor.page.words import LEVELS, tag, when
 from components.monitor.storage.reader import Reader
 from components.monitor.totals import Content
@@ -75,14 +75,13 @@ def render_overview(reader: Reader, content: Content, known: Versions, asked: As
     names = {model for model, _ in known}
     few = len(names) <= DETAILED
     models: list[tuple[ModelFacts, Health]] = []
-    for name in sorted(names):
+    for name in paced(sorted(names)):
         model = gatherer.read(name, grouped.pop(name), deep=few)
         models.append((model, examine(model, asked.now)))
-        _give_way()
     models.sort(key=lambda pair: LEVELS.index(pair[1].level))
     headline = overview.headline(models)
     ids, cards, details, links = count(), [], [], []
-    for at, (model, health) in enumerate(models[:CARDS]):
+    for at, (model, health) in paced(enumerate(models[:CARDS])):
         past = _past(gatherer, model, asked, deep=few)
         place = f"#m{at}" if few else f"{overview.address(model.name)}"
         most = MANY if few else SOME
@@ -90,7 +89,6 @@ def render_overview(reader: Reader, content: Content, known: Versions, asked: As
         links.append(f'<a href="{place}">{text(model.name, 30)}</a>')
         if few:
             details.append(_details(model, past, asked, f"m{at}", ids))
-        _give_way()
     rest = overview.others(models[CARDS:]) if len(models) > CARDS else ""
     rest = rest if models else _nothing()
     general = gatherer.alerts().get("", [])
@@ -240,8 +238,3 @@ def _about(content: Content) -> str:
         "bootstrap. The estimate without labels expects each metric from the probabilities alone."
         "</p></footer>"
     )
-
-
-def _give_way() -> None:
-    """Lets go of the interpreter, for which the acknowledgement of an event may be waiting."""
-    time.sleep(0)

@@ -6,6 +6,7 @@ from itertools import count
 
 from components.monitor.page.charts import Line, Mark, Point, Rule, over_time
 from components.monitor.page.facts import ModelFacts, Past
+from components.monitor.page.pace import paced
 from components.monitor.page.words import LEVELS, figures, framed, seconds, tag, when
 from components.monitor.verdicts import CRITICAL, OK, MetricQuality, QualityVerdict
 from components.monitor.versions import Version
@@ -23,7 +24,7 @@ def section(model: ModelFacts, past: Past | None, marks: Sequence[Mark], ids: "c
             "by <code>kubeloop feedback FILE</code>.</p>"
         )
     names = ranked(verdict, _known(model, verdict.version))
-    cards = [_card(name, verdict, past, marks, ids) for name in names]
+    cards = [_card(name, verdict, past, marks, ids) for name in paced(names)]
     if verdict.cusum is not None:
         cards.insert(min(_FIRST, len(cards)) - 1, _errors(verdict, past, marks, ids))
     first, rest = cards[:_FIRST], cards[_FIRST:]

@@ -101,7 +101,7 @@ def test_watch_thrown_away_at_any_step_verdicts_are_the_same(
     version = rig.register(model)
     rig.send(model.events(300, "a", rows=2) + model.events(300, "b", older=10))
     found: list[DriftVerdict] = []
-    for _ in range(20):
+    for _ in range(60):
         found += follow(rig, version, steps, clock=lambda: START)
     chunks = rig.reader.chunks("churn", 3, newest=1000)
     # The same again, without a break, from nothing.

@@ -117,7 +117,7 @@ def test_run_once_failed_writes_nothing_is_lost_or_counted_twice(rig: Rig, watch
         return rig.submit(work)
 
     judge = Judge(rig.reader, submit, pace=0.0)
-    for _ in range(30):
+    for _ in range(100):
         with suppress(RefusedError):
             judge.run_once()
     chunks = rig.reader.chunks("churn", 3, newest=999)

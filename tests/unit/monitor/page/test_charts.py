@@ -67,6 +67,7 @@ def test_reach_is_from_one_round_number_to_another() -> None:
 def test_spark_has_its_limit_in_sight() -> None:
     drawn = spark([point(0, 0.01), point(1, 0.02)], SPAN, 0.2, "words", "good")
     [y] = re.findall(r'class="limit" d="M0 ([\d.]+)H', drawn)
-    assert 3 <= float(y) < 10
+    lowest = re.findall(r"L[\d.]+ ([\d.]+)", traces(drawn)[0])
+    assert float(y) + 10 < float(lowest[-1])
     assert "<title>words</title>" in drawn
     assert spark([], SPAN, 0.2, "words") == ""

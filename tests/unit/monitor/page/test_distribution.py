@@ -1,3 +1,4 @@
+import re
 from itertools import count
 
 from components.monitor.page import distribution
@@ -23,6 +24,12 @@ def test_picture_of_a_category_is_a_list_with_its_words() -> None:
     assert "&lt;b&gt;basic&lt;/b&gt;" in drawn
     assert "(unseen)" in drawn
     assert "(other)" not in drawn
+    assert re.findall(r'class="bar (\w+)".*?width:([\d.]+)%', drawn)[:4] == [
+        ("was", "83.3"),
+        ("now", "100.0"),
+        ("was", "83.3"),
+        ("now", "50.0"),
+    ]
     assert 'aria-label="Rows by category of &lt;plan&gt;. Differs most at plus' in drawn
 
 

@@ -111,12 +111,14 @@ def test_overview_of_a_bad_model_shows_all_there_is(filled: Store, read: Reader,
         "A run has been under way for 10 min",
         "age has drifted <img src=x onerror=alert(1)>",
         "verdict metrics roc_auc value0.61",
+        "with <i>2041</i> new labelled rows",
         "not started",
     ):
         assert words in page.words
     assert "aria-current=page" in html
     assert HOSTILE[0] in page.words
     assert "<script" not in html
+    assert 'class="estimate"' in html
     assert html.count("<svg") == html.count('role="img"') == html.count("<title") - 1 - tips(html)
 
 
@@ -233,6 +235,9 @@ def test_model_page_of_many_decisions_and_alerts_lists_the_newest(
     page = Page(model(read) or "")
     assert "why 3." in page.words
     assert "why 200." not in page.words
+    few = Page(overview(read))
+    assert "why 3." in few.words
+    assert "why 30." not in few.words
 
 
 def test_problem_is_a_page() -> None:
