@@ -126,8 +126,8 @@ class Retrain(Section):
     min_labels: Count = Field(
         500,
         description=(
-            "New labelled rows that a run needs, at least, where quality is the reason; where drift "
-            "is, a run waits for them once labels have begun to come."
+            "New labelled rows that a run needs, at least, where quality is the reason; where "
+            "drift is, a run waits for them once labels have begun to come."
         ),
     )
     max_per_day: Count = Field(4, description="Runs within 24 hours, at most.")

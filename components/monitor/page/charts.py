@@ -1,104 +1,14 @@
 """Figures over time, as SVG: lines with their intervals, limits, and what happened meanwhile."""
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count, groupby
 
+from components.monitor.page.axes import Line, Mark, Point, Reach, Rule, Span
 from components.monitor.page.words import clock
 from components.report.drawing import FLOOR, LEFT, RIGHT, TOP, WIDTH, scale, svg
 from components.report.text import number
 
 _SPARK = (112, 26)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A figure at one time.
-
-    Attributes:
-        time: microseconds since 1970.
-        version: of the model; lines of two versions are not joined.
-        value: the figure.
-        low, high: its interval, or the value itself.
-    """
-
-    time: int
-    version: int
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def bare(cls, time: int, version: int, value: float) -> "Point":
-        """Makes a figure without an interval."""
-        return cls(time, version, value, value, value)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that happened at one time: a run, with its words as HTML."""
-
-    time: int
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The time that all drawings of a model share, so that they can be compared.
-
-    Attributes:
-        since, until: its ends, microseconds since 1970.
-        step: time between two points; over a longer gap no line is drawn.
-    """
-
-    since: int
-    until: int
-    step: int
-
-    def place(self, time: int, left: float, right: float) -> float:
-        """Returns where a time is drawn."""
-        whole = max(1, self.until - self.since)
-        return left + (right - left) * min(1.0, max(0.0, (time - self.since) / whole))
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """From which value to which a drawing reaches."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float], least: float | None = None) -> "Reach":
-        """Takes in all values, from one round number to another."""
-        low, high = min(values), max(values)
-        low = low if least is None else min(least, low)
-        step = 10 ** math.floor(math.log10((high - low) or abs(high) or 1.0)) / 2
-        bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step
-        return cls(bottom, top if top > bottom else bottom + step)
-
-    def place(self, value: float, top: float, floor: float) -> float:
-        """Returns where a value is drawn."""
-        share = (value - self.low) / (self.high - self.low)
-        return floor - (floor - top) * min(1.0, max(0.0, share))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One series of a drawing, by its class of the style sheet."""
-
-    points: Sequence[Point]
-    kind: str = "trace"
-    band: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A value that is drawn all along, such as a limit, by its class of the style sheet."""
-
-    value: float
-    kind: str
 
 
 def over_time(
@@ -131,24 +41,15 @@ def over_time(
     if not every:
         return '<p class="soft nothing">Nothing was judged in this time.</p>'
     reach = Reach.of([*every, *(rule.value for rule in rules)], least)
+    named = lines[0].points
     shapes = [f'<line class="axis" x1="0" y1="{FLOOR}" x2="{WIDTH}" y2="{FLOOR}"/>']
-    shapes += [
-        _band(part, span, reach) for line in lines if line.band for part in _parts(line, span)
-    ]
+    shapes += [_band(p, span, reach) for line in lines if line.band for p in _parts(line, span)]
     shapes += [_rule(rule, reach) for rule in rules]
-    shapes += [_turn(at, number_, span) for at, number_ in _turns(lines[0].points)]
-    shapes += [
-        f'<path class="{line.kind}" d="{_path(part, span, reach)}"/>'
-        for line in lines
-        for part in _parts(line, span)
-    ]
-    shapes += [_hit(point, span, reach, told) for point in lines[0].points]
+    shapes += [_turn(time, version, span) for time, version in _turns(named)]
+    shapes += [_trace(line, span, reach) for line in lines]
+    shapes += [_hit(point, span, reach, told) for point in named]
     shapes += [_mark(mark, span) for mark in marks if span.since <= mark.time <= span.until]
-    shapes.append(f'<text class="tick y" x="{LEFT}" y="{TOP + 7}">{told(reach.high)}</text>')
-    shapes.append(f'<text class="tick y" x="{LEFT}" y="{FLOOR - 3}">{told(reach.low)}</text>')
-    length = span.until - span.since
-    ends = (clock(span.since, length), clock(span.until, length))
-    return svg(114, "".join(shapes) + scale(*ends, y=110), *words, ids)
+    return svg(114, "".join(shapes) + _ends(span, reach, told), *words, ids)
 
 
 def spark(
@@ -186,6 +87,21 @@ def spark(
         f'<svg class="spark" viewBox="0 0 {width} {height}" role="img"><title>{words}</title>'
         f'<path class="limit" d="M0 {y:.1f}H{width}"/>{parts}'
         f'<circle class="tip {kind}" cx="{x:.1f}" cy="{end:.1f}" r="2.5"/></svg>'
+    )
+
+
+def _trace(line: Line, span: Span, reach: Reach) -> str:
+    parts = _parts(line, span)
+    return "".join(f'<path class="{line.kind}" d="{_path(p, span, reach)}"/>' for p in parts)
+
+
+def _ends(span: Span, reach: Reach, told: Callable[[float], str]) -> str:
+    """Writes where both axes begin and end."""
+    length = span.until - span.since
+    return (
+        f'<text class="tick y" x="{LEFT}" y="{TOP + 7}">{told(reach.high)}</text>'
+        f'<text class="tick y" x="{LEFT}" y="{FLOOR - 3}">{told(reach.low)}</text>'
+        f"{scale(clock(span.since, length), clock(span.until, length), y=110)}"
     )
 
 

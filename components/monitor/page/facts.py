@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.monitor.page.charts import Span
+from components.monitor.page.axes import Span
 from components.monitor.storage.records import AlertRecord, Retraining
 from components.monitor.verdicts import DriftVerdict, QualityVerdict
 from components.monitor.versions import Version

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from components.monitor.page.charts import Mark
+from components.monitor.page.axes import Mark
 from components.monitor.page.words import ago, lasting, tag, when
 from components.monitor.retraining.ledger import read_evidence
 from components.monitor.storage.records import AlertRecord, Retraining

@@ -9,7 +9,7 @@ from components.monitor.page.health import Health
 from components.monitor.page.news import outcome
 from components.monitor.page.quality import ranked, series
 from components.monitor.page.versions import answering
-from components.monitor.page.words import LEVELS, UNKNOWN, aged, ago, tag
+from components.monitor.page.words import KINDS, LEVELS, UNKNOWN, aged, ago, tag
 from components.monitor.verdicts import CRITICAL, OK, WARNING
 from components.report.text import counted, more, number, plain, table, text
 
@@ -20,7 +20,6 @@ _STATES = {
     UNKNOWN: "not judged yet",
     OK: "all right",
 }
-_ENDS = {CRITICAL: "refuse", WARNING: "warn", OK: "good"}
 
 
 def headline(models: Sequence[tuple[ModelFacts, Health]]) -> str:
@@ -61,7 +60,7 @@ def card(
     """
     title = f'<a href="{address}">{text(model.name, 63)}</a>' if address else "Now"
     return (
-        f'<article class="card model {_ENDS.get(health.level, "")}"><header><h3>{title}</h3>'
+        f'<article class="card model {KINDS[health.level]}"><header><h3>{title}</h3>'
         f"{tag(health.level)}</header>"
         f"{reasons(health, address, most)}{_small(model, past)}{_facts(model, now)}</article>"
     )
@@ -73,7 +72,9 @@ def reasons(health: Health, address: str, most: int) -> str:
     for reason in health.reasons[:most]:
         place = address + ("-" if address.startswith("#") else "#") + reason.section
         link = f' <a href="{place}" aria-label="Show {reason.section}">{reason.section}</a>'
-        lines.append(f'<li class="{_ENDS.get(reason.level, "none")}">{reason.words}{link}</li>')
+        # What is only news is not marked as well, beside what is not.
+        level = UNKNOWN if reason.level == OK != health.level else reason.level
+        lines.append(f'<li class="{KINDS[level]}">{reason.words}{link}</li>')
     left = len(health.reasons) - most
     if left > 0:
         lines.append(f'<li class="none">and {counted(left, "more reason")}</li>')
@@ -132,7 +133,7 @@ def _small(model: ModelFacts, past: Past | None) -> str:
     words = f"{plain(name)} over time, now {number(found.value)}"
     limit = found.baseline if found.threshold is None else found.threshold
     rule = found.value if limit is None else limit
-    drawn = spark(points, past.span, rule, words, _ENDS[found.status], least=None)
+    drawn = spark(points, past.span, rule, words, KINDS[found.status], least=None)
     return (
         f'<p class="glance"><span>{text(name)} <strong>{number(found.value)}</strong> '
         f'<span class="soft">{number(found.low)} to {number(found.high)}</span></span>{drawn}</p>'

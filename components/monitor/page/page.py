@@ -1,22 +1,21 @@
 """The pages as a whole: all models, one model, and what is said when neither can be shown."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import count
-from pathlib import Path
 from typing import Final
 
 from components.monitor.page import drift, news, overview, quality, traffic, versions
-from components.monitor.page.drift import Depth
 from components.monitor.page.facts import ModelFacts, Past
+from components.monitor.page.features import Depth
+from components.monitor.page.frame import Asked, about, head, nothing, whole
 from components.monitor.page.gathering import SPANS, Gatherer, group
 from components.monitor.page.health import Health, examine
 from components.monitor.page.pace import paced
-from components.monitor.page.words import LEVELS, tag, when
+from components.monitor.page.words import LEVELS, tag
 from components.monitor.storage.reader import Reader
 from components.monitor.totals import Content
 from components.monitor.versions import Versions
-from components.report.document import document
-from components.report.text import counted, plain, text
+from components.report.text import plain, text
 
 DETAILED: Final = 3
 """Of so few models the first page shows all there is; more have pages of their own."""
@@ -36,24 +35,9 @@ _FIGURES: Final = 12_000
 
 _BESIDE: Final = Depth(cards=12, rows=50)
 _ALONE: Final = Depth(cards=60, rows=500)
-_STYLE = Path(__file__).with_name("page.css")
 _SECTIONS: Final = (
     "quality", "drift", "predictions", "traffic", "alerts", "retraining", "versions",
 )  # fmt: skip
-_SPANS: Final = {"hour": "an hour", "day": "a day", "week": "a week", "all": "all that is kept"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a page is made for.
-
-    Attributes:
-        span: how much of the past is drawn, a key of `SPANS`.
-        now: microseconds since 1970.
-    """
-
-    span: str
-    now: int
 
 
 def render_overview(reader: Reader, content: Content, known: Versions, asked: Asked) -> str:
@@ -80,31 +64,46 @@ def render_overview(reader: Reader, content: Content, known: Versions, asked: As
         models.append((model, examine(model, asked.now)))
     models.sort(key=lambda pair: LEVELS.index(pair[1].level))
     headline = overview.headline(models)
-    ids, cards, details, links = count(), [], [], []
-    for at, (model, health) in paced(enumerate(models[:CARDS])):
-        past = _past(gatherer, model, asked, deep=few)
-        place = f"#m{at}" if few else f"{overview.address(model.name)}"
-        most = MANY if few else SOME
-        cards.append(overview.card(model, health, past, place, asked.now, most=most))
-        links.append(f'<a href="{place}">{text(model.name, 30)}</a>')
-        if few:
-            details.append(_details(model, past, asked, f"m{at}", ids))
+    cards, details, links = _each(gatherer, models[:CARDS], asked, few=few)
     rest = overview.others(models[CARDS:]) if len(models) > CARDS else ""
-    rest = rest if models else _nothing()
-    general = gatherer.alerts().get("", [])
-    if general:
-        listed = news.alerts(general, asked.now, 50)
-        details.append(_section("general", "Alerts about no model", listed, level=2))
     body = (
-        f"{_head(headline, '', asked, 'Kubeloop monitor')}"
-        f'<nav aria-label="Models"><a href="#models">Models</a>{"".join(links)}</nav>'
+        f"{head(headline, '', asked, 'Kubeloop monitor')}"
+        f'<nav aria-label="Models"><a href="#models">Models</a>{links}</nav>'
         '<main><section id="models" aria-labelledby="models-h">'
         '<h2 id="models-h" class="away">Models at a glance</h2>'
-        f'<div class="cards models">{"".join(cards)}</div>{rest}</section>'
-        f"{''.join(details)}{overview.unregistered(grouped, asked.now)}"
-        f"{_about(content)}</main>"
+        f'<div class="cards models">{cards}</div>{rest if models else nothing()}</section>'
+        f"{details}{_general(gatherer, asked)}{overview.unregistered(grouped, asked.now)}"
+        f"{about(content)}</main>"
     )
-    return document(f"{headline} · Kubeloop monitor", body, _STYLE)
+    return whole(f"{headline} · Kubeloop monitor", body)
+
+
+def _each(
+    gatherer: Gatherer,
+    models: Sequence[tuple[ModelFacts, Health]],
+    asked: Asked,
+    *,
+    few: bool,
+) -> tuple[str, str, str]:
+    """Draws each model's card, all there is of it where they are few, and its link."""
+    ids, cards, details, links = count(), "", "", ""
+    for at, (model, health) in paced(enumerate(models)):
+        past = _past(gatherer, model, asked, deep=few)
+        place = f"#m{at}" if few else overview.address(model.name)
+        most = MANY if few else SOME
+        cards += overview.card(model, health, past, place, asked.now, most=most)
+        links += f'<a href="{place}">{text(model.name, 30)}</a>'
+        if few:
+            details += _details(model, past, asked, f"m{at}", ids)
+    return cards, details, links
+
+
+def _general(gatherer: Gatherer, asked: Asked) -> str:
+    found = gatherer.alerts().get("", [])
+    if not found:
+        return ""
+    listed = news.alerts(found, asked.now, 50)
+    return _section("general", "Alerts about no model", listed, level=2)
 
 
 def render_model(
@@ -133,23 +132,14 @@ def render_model(
     past = _past(gatherer, model, asked, deep=True)
     links = "".join(f'<a href="#{key}">{key.capitalize()}</a>' for key in _SECTIONS)
     body = (
-        f"{_head(text(name, 63), tag(health.level), asked, 'Kubeloop monitor · model')}"
+        f"{head(text(name, 63), tag(health.level), asked, 'Kubeloop monitor · model')}"
         f'<nav aria-label="Sections"><a href="../">All models</a>{links}</nav><main>'
         f'<section aria-labelledby="glance"><h2 id="glance" class="away">At a glance</h2>'
         '<div class="cards models">'
         f"{overview.card(model, health, past, '', asked.now, most=MANY)}</div></section>"
-        f"{_sections(model, past, asked, ('', _ALONE), count())}{_about(content)}</main>"
+        f"{_sections(model, past, asked, ('', _ALONE), count())}{about(content)}</main>"
     )
-    return document(f"{plain(name)}: {health.level} · Kubeloop monitor", body, _STYLE)
-
-
-def render_problem(title: str, words: str) -> str:
-    """Renders a page that only says why there is no other, HTML."""
-    body = (
-        f'<header class="top"><p class="eyebrow">Kubeloop monitor</p><h1>{title}</h1></header>'
-        f'<main><p>{words}</p><p><a href="">Look again</a></p></main>'
-    )
-    return document(f"{title} · Kubeloop monitor", body, _STYLE)
+    return whole(f"{plain(name)}: {health.level} · Kubeloop monitor", body)
 
 
 def _past(gatherer: Gatherer, model: ModelFacts, asked: Asked, *, deep: bool) -> Past | None:
@@ -163,9 +153,7 @@ def _past(gatherer: Gatherer, model: ModelFacts, asked: Asked, *, deep: bool) ->
 def _details(
     model: ModelFacts, past: Past | None, asked: Asked, prefix: str, ids: "count[int]"
 ) -> str:
-    link = ""
-    if model.drift is not None and len(model.drift.features) > _BESIDE.cards:
-        link = f' <a class="small" href="{overview.address(model.name)}">all of it</a>'
+    link = f' <a class="small" href="{overview.address(model.name)}">its own page</a>'
     return (
         f'<section id="{prefix}" class="whole" aria-labelledby="{prefix}-h"><h2 id="{prefix}-h">'
         f"{text(model.name, 63)}{link}</h2>"
@@ -201,40 +189,4 @@ def _section(key: str, title: str, content: str, *, level: int) -> str:
     return (
         f'<section id="{key}" aria-labelledby="{key}-h"><h{level} id="{key}-h" class="part">{title}'
         f"</h{level}>{content}</section>"
-    )
-
-
-def _head(title: str, state: str, asked: Asked, eyebrow: str) -> str:
-    links = " ".join(
-        f'<a href="?span={key}"{" aria-current=page" if key == asked.span else ""}>{words}</a>'
-        for key, words in _SPANS.items()
-    )
-    return (
-        f'<header class="top"><p class="eyebrow">{eyebrow}</p><h1>{title} {state}</h1>'
-        f'<p class="soft">As of {when(asked.now)} UTC. <a href="">Look again</a></p>'
-        f'<p class="soft spans">Drawn back from the last verdict: {links}</p></header>'
-    )
-
-
-def _nothing() -> str:
-    return (
-        "<p>A model appears here when its first version is deployed: <code>kubeloop run</code> "
-        "registers it. Its events are judged when a window of them is full.</p>"
-    )
-
-
-def _about(content: Content) -> str:
-    waiting = ""
-    if content.pending:
-        waiting = (
-            f"{counted(content.pending, 'label')} {'waits' if content.pending == 1 else 'wait'}"
-        )
-        waiting += " for the prediction of that id. "
-    return (
-        f'<footer id="about"><h2>About these figures</h2><p>{waiting}Times are UTC. A drawing '
-        "over time has the last verdict of each of its parts, and no line where nothing was judged "
-        "for long. PSI = Σ (p − q) ln(p ∕ q) over the reference’s bins (Siddiqi, 2006), less its "
-        "bias (B − 1)(1∕n + 1∕m) (Yurdakul, 2018): 0 is no drift. Intervals are 95 % of a "
-        "bootstrap. The estimate without labels expects each metric from the probabilities alone."
-        "</p></footer>"
     )

@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from itertools import count
 
-from components.monitor.page.charts import Line, Mark, Point, Rule, over_time
+from components.monitor.page.axes import Line, Mark, Point, Rule
+from components.monitor.page.charts import over_time
 from components.monitor.page.facts import ModelFacts, Past
 from components.monitor.page.pace import paced
 from components.monitor.page.words import LEVELS, figures, framed, seconds, tag, when

@@ -16,10 +16,11 @@ from starlette.routing import Route
 
 from components.monitor.collector import Collector
 from components.monitor.storage.connection import StoreError
+from components.monitor.versions import Versions
 from components.report.document import POLICY
 
 if TYPE_CHECKING:
-    from components.monitor.page.page import Asked
+    from components.monitor.page.frame import Asked
 
 WAITING: Final = 8
 """Pages that are asked for at one time: each holds a thread, of which the scrapes need some."""
@@ -48,7 +49,7 @@ def get_overview(request: Request) -> Response:
 
     def render(asked: "Asked") -> str | None:
         content = collector.content()
-        return render_overview(collector.reader, content, collector.versions, asked)
+        return render_overview(collector.reader, content, _versions(collector), asked)
 
     return _answer(request, render)
 
@@ -61,14 +62,14 @@ def get_model(request: Request) -> Response:
 
     def render(asked: "Asked") -> str | None:
         content = collector.content()
-        return render_model(collector.reader, content, collector.versions, name, asked)
+        return render_model(collector.reader, content, _versions(collector), name, asked)
 
     return _answer(request, render)
 
 
 def _answer(request: Request, render: "Callable[[Asked], str | None]") -> Response:
+    from components.monitor.page.frame import Asked
     from components.monitor.page.gathering import SPANS
-    from components.monitor.page.page import Asked
 
     stated = request.query_params.get("span", DEFAULT_SPAN)
     asked = Asked(stated if stated in SPANS else DEFAULT_SPAN, time.time_ns() // 1000)
@@ -93,10 +94,15 @@ def _answer(request: Request, render: "Callable[[Asked], str | None]") -> Respon
 
 
 def _problem(status: int, title: str, words: str) -> Response:
-    from components.monitor.page.page import render_problem
+    from components.monitor.page.frame import render_problem
 
     again = {"Retry-After": "5"} if status == 503 else {}
     return HTMLResponse(render_problem(title, words), status_code=status, headers=HEADERS | again)
+
+
+def _versions(collector: Collector) -> Versions:
+    """The versions as of now, in one step: the event loop may register one at any time."""
+    return dict(collector.versions)
 
 
 def _collector(request: Request) -> Collector:

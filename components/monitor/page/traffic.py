@@ -2,7 +2,8 @@
 
 from itertools import count
 
-from components.monitor.page.charts import Line, Point, over_time
+from components.monitor.page.axes import Line, Point
+from components.monitor.page.charts import over_time
 from components.monitor.page.facts import ModelFacts, Past
 from components.monitor.page.words import figures, framed, seconds
 from components.monitor.verdicts import DriftVerdict

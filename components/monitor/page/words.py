@@ -23,6 +23,9 @@ _TAGS: Final = {
     UNKNOWN: ("none", "not judged yet"),
     OK: ("good", "all right"),
 }
+KINDS: Final = {level: kind for level, (kind, _) in _TAGS.items()}
+"""The style sheet's class of each level."""
+
 _UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 _LEAST_P_VALUE: Final = 1e-300
 

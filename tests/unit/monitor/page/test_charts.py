@@ -3,7 +3,8 @@ from itertools import count
 
 import pytest
 
-from components.monitor.page.charts import Line, Mark, Point, Reach, Rule, Span, over_time, spark
+from components.monitor.page.axes import Line, Mark, Point, Reach, Rule, Span
+from components.monitor.page.charts import over_time, spark
 from components.monitor.page.words import MINUTE
 from tests.judged import NOON
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from components.monitor.page.frame import Asked, render_problem
 from components.monitor.page.gathering import SPANS
-from components.monitor.page.page import Asked, render_model, render_overview, render_problem
+from components.monitor.page.page import render_model, render_overview
 from components.monitor.storage.reader import Reader
 from components.monitor.store import Store
 from tests.judged import HOSTILE, MINUTE, NOON, alert, column, decision, drift, event, fill, version

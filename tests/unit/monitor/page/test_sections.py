@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from components.monitor.page import drift, news, quality, traffic
-from components.monitor.page.charts import Span
-from components.monitor.page.drift import Depth
+from components.monitor.page.axes import Span
 from components.monitor.page.facts import DriftPoint, ModelFacts, Past, VersionFacts
+from components.monitor.page.features import Depth
 from components.monitor.storage.records import AlertRecord
 from components.monitor.verdicts import ColumnDrift
 from tests import judged
