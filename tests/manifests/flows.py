@@ -57,6 +57,7 @@ _EVERYWHERE = (
     Flow(("prometheus",), ("monitor",), ("9091/TCP",), "/metrics"),
     Flow(("alertmanager",), ("monitor",), ("9091/TCP",), "alerts that start a training run"),
     Flow(PREDICTORS, ("monitor",), ("9091/TCP",), "events"),
+    Flow(("ground truth",), ("monitor",), ("9091/TCP",), "labels, from whoever learns them"),
     Flow(("monitor",), ("ml-pipeline",), ("8888/TCP",), "training runs are started and watched"),
 )
 # MLflow names bundles and never reads one (--no-serve-artifacts): nothing leads it to the object
@@ -173,6 +174,8 @@ STRANGERS = (
         {f"{_GATEWAY}-namespace": "kserve", f"{_GATEWAY}-name": "another"},
         _NOTHING,
     ),
+    Pod("ground truth", "elsewhere", {"kubeloop-ground-truth": "true"}, _NOTHING),
+    Pod("no ground truth", "elsewhere", {"kubeloop-ground-truth": "false"}, _NOTHING),
     Pod("grafana", "monitoring", {"app.kubernetes.io/name": "grafana"}, _NOTHING),
 )
 _NOBODY = Pod("nobody", "", {}, _NOTHING)

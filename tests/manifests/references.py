@@ -61,6 +61,10 @@ def monitors_select_ports(documents: list[Document]) -> list[str]:
     return problems
 
 
+GROUND_TRUTH = {"kubeloop-ground-truth": "true"}
+"""The label by which users' own pods are let in; README and `flows` say what for."""
+
+
 def policies_select_pods(documents: list[Document]) -> list[str]:
     """Every NetworkPolicy is about a pod, and every peer and port in it is there."""
     problems = []
@@ -202,7 +206,9 @@ def _peers(
     return [
         f"{title(policy)} opens to {peer!r}, which is no pod"
         for peer in peers
-        if "ipBlock" not in peer and not list(_peer_pods(documents, policy, peer))
+        if "ipBlock" not in peer
+        and peer.get("podSelector", {}).get("matchLabels") != GROUND_TRUTH
+        and not list(_peer_pods(documents, policy, peer))
     ]
 
 

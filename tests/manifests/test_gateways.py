@@ -150,6 +150,10 @@ metadata: {name: kserve-controller-manager, namespace: kserve}
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: llmisvc-controller-manager, namespace: kserve}
+---
+apiVersion: serving.kserve.io/v1alpha1
+kind: ClusterStorageContainer
+metadata: {name: default}
 """
 
 
@@ -166,11 +170,15 @@ def test_kserve_gets_its_domain_and_keeps_what_else_it_has(
     """With the release's place taken by a part of it, for it lies on the network."""
     path = copied / "platform" / "05-kserve" / "kustomization.yaml"
     text = path.read_text(encoding="utf-8")
-    (address,) = yaml.safe_load(text)["resources"]
+    # The release names its namespace and does not make it.
+    own, address = yaml.safe_load(text)["resources"]
+    assert own == "namespace.yaml"
     path.write_text(text.replace(address, "release.yaml"), encoding="utf-8")
     (path.parent / "release.yaml").write_text(RELEASE, encoding="utf-8")
     documents = load(render(copied / step))
-    assert [title(d) for d in documents] == [KSERVE, "Deployment/kserve-controller-manager"]
+    named = ["Namespace/kserve", KSERVE, "Deployment/kserve-controller-manager"]
+    assert [title(d) for d in documents] == named
+    documents = documents[1:]
     given = yaml.safe_load(
         (MANIFESTS / step / "inferenceservice-config.yaml").read_text(encoding="utf-8")
     )
@@ -194,9 +202,12 @@ def test_production_says_how_it_is_applied() -> None:
     """KServe's step first, and never its ConfigMap alone under kubectl's own name."""
     folder = ROOT / "manifests" / "overlays" / "production"
     text = (folder / "kustomization.yaml").read_text(encoding="utf-8")
-    commands = [line.removeprefix("#   ") for line in text.splitlines() if "apply" in line]
-    assert commands == [
+    commands = [line.removeprefix("#   ") for line in text.splitlines() if "   kubectl" in line]
+    assert commands[:3] == [
         "kubectl apply --server-side -k manifests/overlays/production/kserve",
+        # Its webhook refuses our ServingRuntimes until it answers.
+        "kubectl -n kserve wait --for=condition=Available --timeout=5m"
+        " deployment/kserve-controller-manager",
         "kubectl apply --server-side -k manifests/overlays/production",
     ]
     step = (folder / "kserve" / "kustomization.yaml").read_text(encoding="utf-8")
