@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from components.revision import code_revision
 from components.score.batch import PREDICTIONS, score
 from pipelines.compile import Pipeline, compile_pipeline
 from tests.bundles import build
@@ -23,7 +24,7 @@ with task_interpreter(isolated=True):
 
 
 def run(folder: Path, arguments: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    (folder / "scoring.yaml").write_text(compile_pipeline(Pipeline.SCORING, "test"))
+    (folder / "scoring.yaml").write_text(compile_pipeline(Pipeline.SCORING, code_revision()))
     (folder / "arguments.json").write_text(json.dumps(arguments))
     return subprocess.run(
         [sys.executable, "-P", "-c", RUN], cwd=folder, capture_output=True, text=True, timeout=300

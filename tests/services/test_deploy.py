@@ -248,10 +248,13 @@ def test_roll_out_interrupted_while_it_proves_puts_the_old_back(
         return {"predictions": [0.0] * len(GOLDEN)}
 
     stub = Stub(first.folder, interrupt)
+    # Python's own, whatever ran in this process before.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             roll_out(spec(), second.folder, 2, stub.url, stub.url)
     finally:
+        signal.signal(signal.SIGINT, before)
         stub.close()
     assert stub.loaded == [(str(second.folder), 2), (str(first.folder), 1)]
 

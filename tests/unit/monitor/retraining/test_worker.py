@@ -9,6 +9,7 @@ import pytest
 from components.monitor.refusal import RefusedError
 from components.monitor.retraining.decisions import Decisions
 from components.monitor.retraining.worker import WAITING, Worker
+from tests.serving import wait_for
 from tests.unit.monitor.retraining.conftest import World
 
 Make = Callable[..., Worker]
@@ -83,7 +84,8 @@ def test_bug_in_a_look_ends_no_thread_and_is_said(
     worker.start()
     with pytest.raises(ZeroDivisionError):
         worker.ask("churn", "manual").result(30)
-    assert "retraining failed to look" in caplog.text
+    # Who asked hears of it before the log does.
+    assert wait_for(lambda: "retraining failed to look" in caplog.text)
     world.hand.refusal = None
     again = worker.ask("churn", "manual").result(30)
     assert again
