@@ -37,8 +37,13 @@ def at_stage(laptop: Laptop, stage: str, *overrides: str) -> "Iterator[subproces
             fcntl.flock(lock, fcntl.LOCK_EX)
         process_says(process, f"· {stage}")
         yield process
-        # Or crown would be done before a busy machine lets the engine hear of the signal.
-        process.wait(60)
+
+
+def await_end_of_graph(laptop: Laptop) -> None:
+    deadline = time.monotonic() + 30
+    while any("pipelines.local.graph" in line for line in laptop.processes()):
+        assert time.monotonic() < deadline, "the graph outlives the engine"
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,8 @@ def test_run_interrupted_leaves_no_process_and_the_served_model(
     before = laptop.served()
     with at_stage(laptop, stage, "--set", "search.seed=11") as process:
         process.send_signal(number)
+        # Or crown would be done before a busy machine lets the engine hear of the signal.
+        await_end_of_graph(laptop)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in err
@@ -64,10 +71,7 @@ def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> No
     with at_stage(laptop, "crown", "--set", "search.seed=12") as process:
         process.kill()
     process.communicate(timeout=60)
-    deadline = time.monotonic() + 10
-    while any("pipelines.local.graph" in line for line in laptop.processes()):
-        assert time.monotonic() < deadline, "the graph outlives the engine"
-        time.sleep(0.2)
+    await_end_of_graph(laptop)
     assert laptop.served() != before
     done = laptop.run("run", "spec.yaml")
     assert done.returncode == 0, done.stderr
