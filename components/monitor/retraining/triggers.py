@@ -21,7 +21,7 @@ Verdicts = Mapping[tuple[str, int, VerdictKind], Verdict]
 
 ALERT_LIFE: Final = 24 * 3600 * SECOND
 """An alert that was not repeated for so long counts as gone, for its end may have been lost.
-Alertmanager repeats one every four hours unless told."""
+Alertmanager repeats one every four hours unless told, by our manifests every hour."""
 
 SHOWN: Final = 20
 """Features, metrics and alerts that a decision's evidence names."""
