@@ -101,11 +101,14 @@ def _demonstrate(
 
     watch = Watch(stream, observation, timeline, tell, alertmanager)
     console.print(f"{CALM} transactions like those, {stream.rate:g} a second …")
-    stream.send_until(lambda: bool(watch.look()) and False, CALM)
+    _send(stream, watch, CALM)
     change = (time.monotonic(), stream.next)
     timeline.change = change
     tell(timeline.note(CHANGED, *change, "stolen cards are tested by small payments online"))
     closed = stream.send_until(watch.closed, MOST)
+    if closed:
+        # So that the picture shows how the new version goes on.
+        _send(stream, watch, CALM)
     console.print()
     console.print(timeline.table())
     picture = folder / "timeline.png"
@@ -115,6 +118,16 @@ def _demonstrate(
     if not closed:
         missing = [name for name in watch.steps if not timeline.has(name)]
         console.print(f"the loop did not close within {MOST} rows: {', '.join(missing)} missing")
+
+
+def _send(stream: Stream, watch: Watch, rows: int) -> None:
+    """Sends rows, and looks at the services while it does."""
+
+    def look() -> bool:
+        watch.look()
+        return False
+
+    stream.send_until(look, rows)
 
 
 def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -81,7 +81,9 @@ def _draw_drift(axes: Any, moments: Sequence[Moment], began: float) -> None:
     if known:
         axes.plot(*zip(*known, strict=True), color="#cf222e", linestyle="--", label="critical")
     axes.set_ylabel("stability index (PSI) less its bias")
-    axes.legend(loc="upper left", frameon=False, ncols=2, fontsize=8)
+    # Room above the lines for what they are.
+    axes.margins(y=0.3)
+    axes.legend(loc="upper left", frameon=False, ncols=4, fontsize=8)
 
 
 def _draw_steps(axes: Any, timeline: Timeline, *, named: bool) -> None:

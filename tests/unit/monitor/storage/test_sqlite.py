@@ -68,6 +68,10 @@ def test_commit_after_a_checkpoint_acknowledged(path: Path, record: Make) -> Non
     store._connection.query("PRAGMA wal_checkpoint(TRUNCATE)")
     add(store, record("b"))
     store.close()
+    # Opened anew: what was acknowledged is in the file, not in this process.
+    reader = Reader(path)
+    assert [event.id for event in reader.events_after("churn", 3, 0, 9)] == ["a", "b"]
+    reader.close()
 
 
 def test_reader_reads_while_the_writer_is_in_a_transaction(path: Path, record: Make) -> None:
