@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,20 @@ Answer = tuple[int, Any]
 
 
 class Monitor:
-    """One monitor process on a free port; `kill` and `start` keep the store."""
+    """One monitor process on a free port; `stop` and `start` keep the store."""
 
     def __init__(
-        self, store: Path, *options: str, environment: Mapping[str, str] | None = None
+        self,
+        store: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.store = store
-        self.log = store.with_suffix(".log")
+        self.log = log or store.with_suffix(".log")
         self._options = options
         # A store that the environment names is not on the command line too.
         self._environment = environment
@@ -67,6 +72,7 @@ class Monitor:
                     return
             except OSError:
                 time.sleep(0.02)
+        self.end()
         pytest.fail(f"the monitor did not become ready: {self.log.read_text()}")
 
     def connect(self) -> http.client.HTTPConnection:
@@ -108,6 +114,29 @@ class Monitor:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(15)
+
+    def end(self) -> None:
+        """Ends it where a test has left it running."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+
+@contextmanager
+def several(folder: Path) -> Iterator[Callable[..., Monitor]]:
+    """Lends what starts monitors, each with a store of its own, and ends them all."""
+    started: list[Monitor] = []
+
+    def start(*options: str, name: str = "") -> Monitor:
+        store = folder / f"{name or f'monitor-{len(started)}'}.sqlite3"
+        started.append(Monitor(store, *options))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for monitor in started:
+            monitor.end()
 
 
 def prediction(identity: str, **data: Any) -> dict[str, Any]:

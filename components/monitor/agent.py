@@ -5,13 +5,12 @@ against: features are counted and never stored. A response keeps its labels wher
 Source: KServe 0.21, payload logger; its events arrive in any order and without a retry.
 """
 
-import json
 from typing import Any, Final
 
 from components.monitor.events import Event
 from components.monitor.predictions import Record
 from components.monitor.refusal import Review
-from components.monitor.wire import is_name
+from components.monitor.wire import is_name, write_json
 
 KINDS: Final = {
     "org.kubeflow.serving.inference.request": "request",
@@ -93,4 +92,4 @@ def _scalars(columns: dict[str, Any]) -> str | None:
         for name, values in columns.items()
         if isinstance(values, list) and all(type(v) in (str, int, float, bool) for v in values)
     }
-    return json.dumps(kept, separators=(",", ":")) if kept else None
+    return write_json(kept) if kept else None

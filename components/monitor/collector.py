@@ -22,7 +22,8 @@ from components.monitor.refusal import Problem, RefusedError, Review, invalid, s
 from components.monitor.storage.addresses import Address
 from components.monitor.storage.leader import Leader
 from components.monitor.storage.reader import Reader
-from components.monitor.store import Store
+from components.monitor.store import Store, Stored
+from components.monitor.thinning import Thinner
 from components.monitor.totals import Content
 from components.monitor.upkeep import Retention, Upkeep
 from components.monitor.versions import read_registration
@@ -68,7 +69,9 @@ class Collector:
             capacity=limits.queue_requests,
             observe_commit=self.metrics.commit_seconds.observe,
         )
-        self._upkeep = Upkeep(self.submit, retention)
+        self._upkeep = Upkeep(
+            self.submit, retention, Thinner(self.reader), leads=self.leader.try_lead
+        )
         self.metrics.observe_process(
             waiting=lambda: self._writer.waiting, held=lambda: self.intake.held
         )
@@ -116,8 +119,9 @@ class Collector:
         events = read_events(headers, body)
         await self._learn_versions(event for event, _ in events if event)
         records = self._read_records(events)
-        future = self._writer.submit_events(records)
-        done = await asyncio.wrap_future(future)
+        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        self._writer.submit_events(records, future)
+        done = await future
         if done.mismatched:
             self.metrics.count_feedback({MISMATCHED: done.mismatched})
             _log.warning("waiting labels were no class of their version count=%d", done.mismatched)

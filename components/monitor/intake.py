@@ -47,17 +47,25 @@ class Intake:
     async def body(
         self, chunks: AsyncIterator[bytes], declared: str | None
     ) -> AsyncIterator[bytes]:
-        """Reads one body and counts it until the block ends.
+        """Reads one body and counts it until the block ends; `read` says what it raises."""
+        body = await self.read(chunks, declared)
+        try:
+            yield body
+        finally:
+            self.release(body)
+
+    async def read(self, chunks: AsyncIterator[bytes], declared: str | None) -> bytes:
+        """Reads one body, which counts until it is given to `release`.
 
         Args:
             chunks: the body as it arrives.
             declared: the Content-Length header.
 
-        Yields:
+        Returns:
             The whole body.
 
         Raises:
-            RefusedError: 413 too large, 408 too slow, 503 too much held already.
+            RefusedError: 413 too large, 408 too slow, 503 too much held already; it does not count.
         """
         if declared is not None and declared.isdecimal():
             self._admit(0, int(declared))
@@ -77,10 +85,11 @@ class Intake:
         except BaseException:
             self.held -= size
             raise
-        try:
-            yield b"".join(parts)
-        finally:
-            self.held -= size
+        return b"".join(parts)
+
+    def release(self, body: bytes) -> None:
+        """Counts a body no longer: it is answered."""
+        self.held -= len(body)
 
     def _admit(self, size: int, more: int) -> None:
         if size + more > self._limits.body_bytes:

@@ -8,7 +8,8 @@ label values; everything else counts under "unregistered", so that no client can
 import logging
 from collections import Counter as Counts
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -17,6 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from components.monitor import ledger, refusal
+from components.monitor.refusal import RefusedError
 from components.monitor.storage.connection import StoreError
 from components.monitor.totals import Content, Total
 from components.monitor.versions import Versions
@@ -31,6 +33,9 @@ RESULTS: Final = (
     *(ledger.JOINED, ledger.PENDING, ledger.DUPLICATE, ledger.CORRECTED),
     *(REFUSED, MISMATCHED),
 )
+FEEDBACK: Final = "feedback"
+REGISTRATION: Final = "registration"
+RETRAINING: Final = "retraining"
 VERSION_LABELS: Final = ("model_name", "model_version")
 
 _COMMIT_BUCKETS: Final = (
@@ -80,6 +85,13 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self._refused = Counter(
+            "kubeloop_monitor_requests_rejected",
+            "Other requests that were rejected whole, by what they asked for and reason; events "
+            f"and alerts have counters of their own. {_SINCE_START}",
+            ["request", "reason"],
+            registry=self.registry,
+        )
         self._feedback = Counter(
             "kubeloop_monitor_feedback",
             "Ground-truth entries by what became of them: joined with their prediction, pending "
@@ -91,6 +103,8 @@ class Metrics:
         )
         for reason in refusal.REASONS:
             self._rejected.labels(reason)
+            for request in (FEEDBACK, REGISTRATION, RETRAINING):
+                self._refused.labels(request, reason)
         for result in RESULTS:
             self._feedback.labels(result)
 
@@ -126,6 +140,19 @@ class Metrics:
     def count_rejected(self, reason: str) -> None:
         """Counts a request with events that was rejected."""
         self._rejected.labels(reason).inc()
+
+    @contextmanager
+    def counting_refusals(self, request: str) -> Iterator[None]:
+        """Counts a refusal that leaves the block.
+
+        Args:
+            request: what is asked for: `FEEDBACK`, `REGISTRATION` or `RETRAINING`.
+        """
+        try:
+            yield
+        except RefusedError as exc:
+            self._refused.labels(request, exc.reason).inc()
+            raise
 
     def count_feedback(self, results: Mapping[str, int]) -> None:
         """Counts ground-truth entries by result."""

@@ -5,7 +5,6 @@ Events of a version that nobody registered keep id, time, labels and probabiliti
 features, since nobody has said which of them are private.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,10 +13,13 @@ from components.monitor.events import Event
 from components.monitor.packed import unpack
 from components.monitor.refusal import Review
 from components.monitor.versions import Version, Versions, is_label
-from components.monitor.wire import is_name, is_number, is_positive_integer
+from components.monitor.wire import is_name, is_number, is_positive_integer, write_json
 
 TYPE: Final = "io.kubeloop.prediction"
 KIND: Final = "prediction"
+
+_ESCAPED: Final = r"\ud"
+"""How JSON writes halves of characters beyond 16 bits, rightly by two or wrongly by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ def read_prediction(
     outputs = _read_outputs(data, version, review)
     rows = len(next(iter(outputs.values()))) if outputs else 0
     features = _read_features(data.get("features"), version, rows, review) if outputs else None
+    text = None if features is None else write_json(features)
+    if features and text and _ESCAPED in text:
+        _review_unicode(features, review)
     if review.problems or outputs is None:
         return None
     return Record(
@@ -89,8 +94,8 @@ def read_prediction(
         received=received,
         rows=rows,
         duration=data.get("duration_seconds"),
-        features=None if features is None else json.dumps(features, separators=(",", ":")),
-        outputs=json.dumps(outputs, separators=(",", ":")),
+        features=text,
+        outputs=write_json(outputs),
     )
 
 
@@ -175,6 +180,15 @@ def _read_features(
             kind = "numbers" if number else "strings"
             review.note(f"data.features.{name}", f"a list of {rows} {kind} or nulls")
     return kept
+
+
+def _review_unicode(features: Mapping[str, list[Any]], review: Review) -> None:
+    """Refuses half a character: no table of labelled rows could ever be written with it."""
+    for name, column in features.items():
+        try:
+            "".join(value for value in column if isinstance(value, str)).encode()
+        except UnicodeEncodeError:
+            review.note(f"data.features.{name}", "text of whole Unicode characters")
 
 
 def _is_class(value: object) -> bool:

@@ -9,39 +9,30 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from components.monitor import labelled
+from components.monitor import labelled, quick
 from components.monitor.collector import Collector
 from components.monitor.listing import list_models
+from components.monitor.metrics import FEEDBACK, REGISTRATION
 from components.monitor.page import routes as page
-from components.monitor.refusal import RefusedError
 from components.monitor.retraining import handlers as retraining
 from components.monitor.retraining.description import describe_model
-
-
-async def post_events(request: Request) -> Response:
-    """`POST /` and `POST /events`: 200 once every event of the request is on the disk."""
-    collector = _collector(request)
-    try:
-        async with collector.intake.body(*_body(request)) as body:
-            return JSONResponse(await collector.take_events(_headers(request), body))
-    except RefusedError as exc:
-        collector.metrics.count_rejected(exc.reason)
-        raise
 
 
 async def post_feedback(request: Request) -> Response:
     """`POST /v1/feedback`: 200 once every label of the request is on the disk."""
     collector = _collector(request)
-    async with collector.intake.body(*_body(request)) as body:
-        return JSONResponse(await collector.take_feedback(_headers(request), body))
+    with collector.metrics.counting_refusals(FEEDBACK):
+        async with collector.intake.body(*_body(request)) as body:
+            return JSONResponse(await collector.take_feedback(_headers(request), body))
 
 
 async def put_version(request: Request) -> Response:
     """`PUT /v1/models/NAME/versions/V`: 201 new, 200 known, 409 known with other content."""
     collector = _collector(request)
     name, number = request.path_params["name"], request.path_params["version"]
-    async with collector.intake.body(*_body(request)) as body:
-        new = await collector.register(name, number, _headers(request), body)
+    with collector.metrics.counting_refusals(REGISTRATION):
+        async with collector.intake.body(*_body(request)) as body:
+            new = await collector.register(name, number, _headers(request), body)
     request.app.state.retraining.note_registration(name, int(number), new=new)
     return JSONResponse({"name": name, "version": int(number)}, status_code=201 if new else 200)
 
@@ -94,8 +85,7 @@ def _body(request: Request) -> tuple[AsyncIterator[bytes], str | None]:
 
 
 ROUTES: Final = (
-    Route("/", post_events, methods=["POST"]),
-    Route("/events", post_events, methods=["POST"]),
+    *(Route(path, quick.POST_EVENTS, methods=["POST"]) for path in sorted(quick.PATHS)),
     Route("/v1/feedback", post_feedback, methods=["POST"]),
     Route("/v1/models", get_models),
     Route("/v1/models/{name}", get_model),

@@ -4,7 +4,6 @@ The life of the process, no more: `routes` answers, `collector` does the work. W
 is answered with JSON and a code, never with a traceback.
 """
 
-import argparse
 import contextlib
 import logging
 import os
@@ -13,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -22,23 +22,19 @@ from starlette.applications import Starlette
 from components.errors import KubeloopError
 from components.monitor.answers import HANDLERS
 from components.monitor.collector import Collector
+from components.monitor.command import read_call
 from components.monitor.intake import Limits
 from components.monitor.judge import JudgeThread
 from components.monitor.listener import address, listen
+from components.monitor.quick import QuickStarlette
 from components.monitor.retraining.assembly import Retraining, Settings
-from components.monitor.retraining.options import add_options, read_options
 from components.monitor.routes import ROUTES
-from components.monitor.storage.addresses import Address, read_address
+from components.monitor.storage.addresses import Address
 from components.monitor.upkeep import Retention
 from components.monitor.verdict_metrics import VerdictMetrics
 
-HOST: Final = "127.0.0.1"
-PORT: Final = 9091
+PROGRAM: Final = "python -m components.monitor.service"
 DRAIN_SECONDS: Final = 10
-STORE_HELP: Final = (
-    "the database: a file, or postgresql://USER@HOST/DATABASE without a password; left out, the "
-    "URL in KUBELOOP_MONITOR_STORE, or in the file that KUBELOOP_MONITOR_STORE_FILE names"
-)
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +80,7 @@ def create_app(
             judge.close()
             collector.close()
 
-    app = Starlette(
+    app = QuickStarlette(
         routes=ROUTES,
         exception_handlers=HANDLERS,
         lifespan=lifespan,
@@ -125,6 +121,8 @@ def serve(
             access_log=False,
             log_config=None,
             log_level="warning",
+            # No use is made of a client's address or scheme, which this would read from headers.
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
             ws="none",
@@ -143,6 +141,34 @@ def serve(
         server.run(sockets=[listener])
 
 
+def run(
+    arguments: Sequence[str] | None = None,
+    *,
+    program: str = PROGRAM,
+    otherwise: Path | None = None,
+) -> None:
+    """Runs the monitor as a command line asks for it, until it is stopped.
+
+    Args:
+        arguments: without the program's name; None for those of this process.
+        program: how it is called.
+        otherwise: the store where nothing names one; None where something has to.
+
+    Raises:
+        KubeloopError: it cannot start so.
+        SystemExit: an option is wrong.
+    """
+    call = read_call(arguments, os.environ, program=program, otherwise=otherwise)
+    serve(
+        host=call.host,
+        port=call.port,
+        store=call.store,
+        limits=call.limits,
+        retention=call.retention,
+        settings=call.settings,
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `python -m components.monitor.service`.
 
@@ -152,54 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 after a stop, 1 when the service could not start.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m components.monitor.service",
-        description="Collect events and ground truth, judge them, and retrain.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--host", default=HOST, help="address to listen on")
-    parser.add_argument("--port", type=int, default=PORT, help="TCP port")
-    parser.add_argument("--store", help=STORE_HELP)
-    _add_limits(parser)
-    add_options(parser)
-    call = parser.parse_args(arguments)
     try:
-        store = read_address(call.store, os.environ)
-        limits = Limits(queue_requests=max(1, call.queue))
-        retention = Retention(days=call.keep_days or None, max_bytes=call.keep_bytes or None)
-        serve(
-            host=call.host,
-            port=call.port,
-            store=store,
-            limits=limits,
-            retention=retention,
-            settings=read_options(call, os.environ),
-        )
+        run(arguments)
     except KubeloopError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     return 0
-
-
-def _add_limits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--queue",
-        type=int,
-        default=Limits().queue_requests,
-        help="requests that may wait for the disk; more are answered 503",
-    )
-    parser.add_argument(
-        "--keep-days",
-        type=float,
-        default=Retention().days,
-        help="days after which events, labels and verdicts are deleted; 0 keeps them",
-    )
-    parser.add_argument(
-        "--keep-bytes",
-        type=int,
-        default=0,
-        help="size of the store above which the oldest events are deleted; 0 for no limit",
-    )
 
 
 class _Server(uvicorn.Server):

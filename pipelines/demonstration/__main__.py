@@ -1,6 +1,7 @@
 """`make demo-drift`: the whole loop on one machine, from a changed world to a better model."""
 
 import argparse
+import math
 import shutil
 import sys
 import time
@@ -15,31 +16,32 @@ from pipelines.demonstration.alerting import alerting, missing, write_token
 from pipelines.demonstration.loop import CHANGED, Watch
 from pipelines.demonstration.observation import Observation
 from pipelines.demonstration.picture import draw
+from pipelines.demonstration.runs import end_runs
+from pipelines.demonstration.size import Size
 from pipelines.demonstration.spec import METRIC, NAME, SPEC_FILE, write_spec
 from pipelines.demonstration.stream import Stream
 from pipelines.demonstration.timeline import Step, Timeline
 from pipelines.demonstration.transactions import Transactions, write_history
+from pipelines.interruption import interrupt_on_signals
 from pipelines.local.engine import run_spec
 from pipelines.local.progress import Progress, choose_display
-from pipelines.local.result import Result
+from pipelines.local.result import Exit, Result
 from pipelines.local.run import Run
 from pipelines.local.state import open_state
 
-HISTORY = 4000
-"""Rows that version 1 is trained on."""
-CALM = 1500
-"""Rows that are sent before the pattern changes: a whole window, and then some."""
-MOST = 20_000
-"""Rows after the change within which the loop has to close."""
-DELAY = 300
-"""Rows after which the truth of a row is known."""
+LEAST = 200
+"""Rows of a window or a history: fewer hold too little fraud to learn from or to judge by."""
+
+PATIENCE_S = 600
+"""Within which the loop has to close."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the demonstration.
 
     Returns:
-        0 when the loop has closed, 1 when it has not.
+        0 when the loop has closed, 1 when it has not, 2 when it was called wrongly, 130 when it was
+        interrupted. Nothing that it started runs on.
     """
     options = _read_options(arguments)
     console = Console(highlight=False)
@@ -50,11 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    transactions = Transactions(options.seed, HISTORY + CALM)
-    write_history(folder / "transactions.csv", transactions, HISTORY)
-    spec = write_spec(folder)
+    size: Size = options.size
+    transactions = Transactions(options.seed, size.history + size.calm)
+    write_history(folder / "transactions.csv", transactions, size.history)
+    spec = write_spec(folder, size.window)
     timeline = Timeline()
-    console.print(f"{HISTORY} card transactions in {folder}: version 1 is trained on them")
+    console.print(f"{size.history} card transactions in {folder}: version 1 is trained on them")
 
     state = open_state(folder / "state")
     if options.alerts == "prometheus":
@@ -71,8 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 place = folder / "alerting"
                 alertmanager = stack.enter_context(alerting(place, state.alert_token, *addresses))
                 console.print("Prometheus and Alertmanager watch; their alerts start the run")
-            stream = Stream(transactions, *addresses, NAME, options.rate, DELAY, HISTORY)
-            _demonstrate(console, folder, stream, timeline, alertmanager)
+            stream = Stream(transactions, *addresses, NAME, options.rate, size.delay, size.history)
+            stack.callback(end_runs, state.root)
+            _demonstrate(console, folder, stream, timeline, alertmanager=alertmanager, size=size)
 
     display = choose_display(console)
     try:
@@ -82,16 +86,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
     except KubeloopError as exc:
         console.print(f"error: {exc}", markup=False)
-        return 1
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return Exit.INTERRUPTED
     finally:
         display.stop()
+        # One that began while the services were being stopped.
+        end_runs(state.root)
     if result.exit_status:
         console.print(f"version 1 was not served: see {state.root / 'runs' / 'latest'}")
     return 0 if timeline.has("quality is back") else 1
 
 
 def _demonstrate(
-    console: Console, folder: Path, stream: Stream, timeline: Timeline, alertmanager: str | None
+    console: Console,
+    folder: Path,
+    stream: Stream,
+    timeline: Timeline,
+    *,
+    alertmanager: str | None,
+    size: Size,
 ) -> None:
     """Sends the stream, changes the world, and watches."""
     observation = Observation(stream.serving, stream.monitor, NAME)
@@ -100,24 +115,25 @@ def _demonstrate(
         console.print(timeline.line(step), soft_wrap=True)
 
     watch = Watch(stream, observation, timeline, tell, alertmanager)
-    console.print(f"{CALM} transactions like those, {stream.rate:g} a second …")
-    _send(stream, watch, CALM)
+    console.print(f"{size.calm} transactions like those, {stream.rate:g} a second …")
+    _send(stream, watch, size.calm)
     change = (time.monotonic(), stream.next)
     timeline.change = change
     tell(timeline.note(CHANGED, *change, "stolen cards are tested by small payments online"))
-    closed = stream.send_until(watch.closed, MOST)
+    closed = stream.send_until(watch.closed, round(stream.rate * PATIENCE_S))
     if closed:
         # So that the picture shows how the new version goes on.
-        _send(stream, watch, CALM)
+        _send(stream, watch, size.calm)
     console.print()
     console.print(timeline.table())
     picture = folder / "timeline.png"
     draw(picture, observation.moments, timeline, METRIC)
-    console.print(f"{stream.next - HISTORY} requests sent, {stream.failed} failed")
+    console.print(f"{stream.next - size.history} requests sent, {stream.failed} failed")
     console.print(f"picture  {picture}")
     if not closed:
         missing = [name for name in watch.steps if not timeline.has(name)]
-        console.print(f"the loop did not close within {MOST} rows: {', '.join(missing)} missing")
+        lacking = ", ".join(missing)
+        console.print(f"the loop did not close within {PATIENCE_S} s: {lacking} missing")
 
 
 def _send(stream: Stream, watch: Watch, rows: int) -> None:
@@ -138,7 +154,21 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--folder", type=Path, default=Path(".kubeloop/demo-drift"), help="made anew"
     )
     parser.add_argument("--seed", type=int, default=7, help="of the transactions")
-    parser.add_argument("--rate", type=float, default=100.0, help="transactions a second")
+    parser.add_argument("--rate", type=_rate, default=100.0, help="transactions a second")
+    parser.add_argument(
+        "--history",
+        type=_rows,
+        metavar="ROWS",
+        default=Size().history,
+        help="that version 1 is trained on",
+    )
+    parser.add_argument(
+        "--window",
+        type=_rows,
+        metavar="ROWS",
+        default=Size().window,
+        help="that the monitor compares at a time; half as many again come before the change",
+    )
     parser.add_argument(
         "--alerts",
         choices=("prometheus", "own"),
@@ -151,8 +181,29 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"not installed: {', '.join(lacking)}; on Debian packages of these names")
     if options.alerts is None:
         options.alerts = "own" if lacking else "prometheus"
+    options.size = Size(options.history, options.window)
     return options
 
 
+def _rows(text: str) -> int:
+    rows = int(text) if text.isdecimal() else 0
+    if rows < LEAST:
+        msg = f"{text!r}: expected {LEAST} rows or more"
+        raise argparse.ArgumentTypeError(msg)
+    return rows
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < math.inf:
+        msg = f"{text!r}: expected more than 0 a second"
+        raise argparse.ArgumentTypeError(msg)
+    return rate
+
+
 if __name__ == "__main__":
+    interrupt_on_signals()
     sys.exit(main())

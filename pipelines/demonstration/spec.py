@@ -9,12 +9,12 @@ NAME = "card-fraud"
 METRIC = "roc_auc"
 SPEC_FILE = "card-fraud.yaml"
 
-_TEXT = f"""\
+_TEXT = """\
 # Is a card payment fraud? Invented transactions, see transactions.py of the demonstration.
-name: {NAME}
+name: {name}
 task: binary
 source: transactions.csv
-target: {TARGET}
+target: {target}
 positive: "yes"
 id: transaction
 timestamp: time
@@ -23,27 +23,29 @@ columns:
   email: {{privacy: drop}}
 split: {{method: time}}
 candidates: [logistic, hist_gradient_boosting]
-search: {{metric: {METRIC}, trials: 5, timeout_s: 30}}
+search: {{metric: {metric}, trials: 5, timeout_s: 30}}
 gates:
   metrics:
-    {METRIC}: {{min: 0.8}}
+    {metric}: {{min: 0.8}}
 monitor:
-  window: 1000
+  window: {window}
   quality:
-    {METRIC}: {{min: 0.85}}
-  retrain: {{on: [drift, quality], cooldown_s: 60, min_labels: 500}}
+    {metric}: {{min: 0.85}}
+  retrain: {{on: [drift, quality], cooldown_s: 20, min_labels: 500}}
 """
 
 
-def write_spec(folder: Path) -> Spec:
+def write_spec(folder: Path, window: int) -> Spec:
     """Writes the spec into a folder and reads it.
 
     Args:
         folder: holds `transactions.csv`.
+        window: rows that the monitor compares at a time.
 
     Returns:
         The spec.
     """
     path = folder / SPEC_FILE
-    path.write_text(_TEXT, encoding="utf-8")
+    text = _TEXT.format(name=NAME, target=TARGET, metric=METRIC, window=window)
+    path.write_text(text, encoding="utf-8")
     return load(path)

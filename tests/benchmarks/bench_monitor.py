@@ -1,4 +1,4 @@
-"""The monitor's benchmark: events acknowledged, what drift counters cost, when a shift is seen.
+"""The monitor's benchmark: events acknowledged, memory, what drift costs, when it is seen.
 
 Run: `make bench-monitor`, or a part of it: `python tests/benchmarks/bench_monitor.py cost`.
 The parts are modules of `tests/benchmarks/monitor/`, each with a `report` that prints its table.
@@ -8,12 +8,14 @@ Evidently runs in an environment of its own, made once (700 MB); without it its 
 import argparse
 from collections.abc import Callable
 
-from tests.benchmarks.monitor import cost, detection, load
+from tests.benchmarks.monitor import closing, cost, detection, load, memory
 
 PARTS: dict[str, Callable[[], None]] = {
     "load": load.report,
+    "memory": memory.report,
     "cost": cost.report,
     "detection": detection.report,
+    "closing": closing.report,
 }
 
 

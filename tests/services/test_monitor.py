@@ -16,24 +16,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitors import BATCH, BUNDLE, JSON, REGISTRATION, STRUCTURED, Monitor, prediction
+from tests.monitors import (
+    BATCH,
+    BUNDLE,
+    JSON,
+    REGISTRATION,
+    STRUCTURED,
+    Monitor,
+    prediction,
+    several,
+)
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., Monitor]]:
-    started: list[Monitor] = []
-
-    def build(*options: str) -> Monitor:
-        started.append(Monitor(tmp_path / f"events-{len(started)}.sqlite3", *options))
-        return started[-1]
-
-    yield build
-    for monitor in started:
-        if monitor.process.poll() is None:
-            monitor.process.kill()
-            monitor.process.wait(10)
+    with several(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_post_events_private_and_unknown_columns_never_reach_the_disk(monitor: M
     }
     body = json.dumps({"instances": [{"email": "SECRET agent"}]})
     assert monitor.send("POST", "/", body, request)[0] == 200
-    files = sorted(monitor.store.parent.glob("events-0*"))
+    files = sorted(monitor.store.parent.glob("monitor-0*"))
     assert any(path.name.endswith("-wal") for path in files)
     assert not [path.name for path in files if b"SECRET" in path.read_bytes()]
     connection = sqlite3.connect(monitor.store)

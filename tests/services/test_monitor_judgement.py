@@ -20,7 +20,7 @@ import pytest
 from components.monitor.storage.reader import Reader
 from components.monitor.verdicts import DriftVerdict
 from tests.bundles import build
-from tests.monitors import Monitor
+from tests.monitors import Monitor, several
 from tests.serving import ServerProcess, wait_for
 from tests.watched import Watched
 
@@ -36,17 +36,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[[str], Monitor]]:
-    started: list[Monitor] = []
-
-    def start(name: str) -> Monitor:
-        started.append(Monitor(tmp_path / f"{name}.sqlite3"))
-        return started[-1]
-
-    yield start
-    for monitor in started:
-        if monitor.process.poll() is None:
-            monitor.process.kill()
-            monitor.process.wait(10)
+    with several(tmp_path) as start:
+        yield lambda name: start(name=name)
 
 
 @pytest.fixture

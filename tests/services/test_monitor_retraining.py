@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.kubeflow_api import KubeflowApi
-from tests.services.test_monitor import BUNDLE, JSON, Monitor, prediction
+from tests.monitors import BUNDLE, JSON, Monitor, prediction, several
 
 TOKEN = "shared-secret-of-this-test"  # noqa: S105
 SPEC = {
@@ -51,17 +51,8 @@ def token(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Monitor]]:
-    started: list[Monitor] = []
-
-    def build(*options: str) -> Monitor:
-        started.append(Monitor(tmp_path / f"monitor-{len(started)}.sqlite3", *options))
-        return started[-1]
-
-    yield build
-    for monitor in started:
-        if monitor.process.poll() is None:
-            monitor.process.kill()
-            monitor.process.wait(10)
+    with several(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

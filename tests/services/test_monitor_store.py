@@ -25,9 +25,7 @@ def process(store: Path, **options: dict[str, str]) -> Iterator[Monitor]:
     try:
         yield monitor
     finally:
-        if monitor.process.poll() is None:
-            monitor.process.kill()
-            monitor.process.wait(10)
+        monitor.end()
 
 
 @pytest.fixture

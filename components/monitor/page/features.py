@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 
+from components.monitor.pace import paced
 from components.monitor.page import distribution
 from components.monitor.page.axes import Point, Span
 from components.monitor.page.charts import spark
 from components.monitor.page.facts import Past
 from components.monitor.page.health import order
-from components.monitor.page.pace import paced
 from components.monitor.page.words import KINDS, framed, p_value, psi, tag
 from components.monitor.verdicts import ColumnDrift, DriftVerdict
 from components.report.text import counted, more, percent, plain, table, text

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from components.monitor.pace import paced
 from components.monitor.page.axes import Span
 from components.monitor.page.facts import DriftPoint, ModelFacts, Past, VersionFacts
-from components.monitor.page.pace import paced
 from components.monitor.page.words import DAY, HOUR
 from components.monitor.storage.reader import Reader
 from components.monitor.storage.records import (

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Final
 
+from components.monitor.pace import paced
 from components.monitor.page import drift, news, overview, quality, traffic, versions
 from components.monitor.page.facts import ModelFacts, Past
 from components.monitor.page.features import Depth
 from components.monitor.page.frame import Asked, about, head, nothing, whole
 from components.monitor.page.gathering import SPANS, Gatherer, group
 from components.monitor.page.health import Health, examine
-from components.monitor.page.pace import paced
 from components.monitor.page.words import LEVELS, tag
 from components.monitor.storage.reader import Reader
 from components.monitor.totals import Content

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from itertools import count
 
+from components.monitor.pace import paced
 from components.monitor.page.axes import Line, Mark, Point, Rule
 from components.monitor.page.charts import over_time
 from components.monitor.page.facts import ModelFacts, Past
-from components.monitor.page.pace import paced
 from components.monitor.page.words import LEVELS, figures, framed, seconds, tag, when
 from components.monitor.verdicts import CRITICAL, OK, MetricQuality, QualityVerdict
 from components.monitor.versions import Version

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -10,10 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from components.monitor.collector import Collector
+from components.monitor.metrics import RETRAINING
 from components.monitor.refusal import RefusedError, Review, invalid
 from components.monitor.retraining.assembly import Retraining
 from components.monitor.retraining.decision import MANUAL, SCHEDULE
 from components.monitor.retraining.description import describe_decision, describe_decisions
+from components.monitor.storage import records
 from components.monitor.wire import decode_json, require_json
 
 ASK_SECONDS: Final = 60.0
@@ -37,21 +40,26 @@ async def post_alerts(request: Request) -> Response:
 async def post_retraining(request: Request) -> Response:
     """`POST /v1/models/NAME/retraining`: 202 started, 409 refused and why, 404 unknown model."""
     retraining, collector = _retraining(request), _collector(request)
-    headers = dict(request.headers)
-    retraining.admission.require_person(headers, request.client.host if request.client else None)
-    require_json(headers)
-    async with collector.intake.body(*_body(request)) as body:
-        reason = _reason(decode_json(body))
-    future = asyncio.wrap_future(retraining.ask(request.path_params["name"], reason))
-    try:
-        made = await asyncio.wait_for(future, ASK_SECONDS)
-    except TimeoutError as exc:
-        message = "nothing was decided yet: look at GET of this path, or ask again"
-        raise RefusedError(message, status=503, reason="timeout", retry_after=5) from exc
+    client = request.client.host if request.client else None
+    with collector.metrics.counting_refusals(RETRAINING):
+        headers = dict(request.headers)
+        retraining.admission.require_person(headers, client)
+        require_json(headers)
+        async with collector.intake.body(*_body(request)) as body:
+            reason = _reason(decode_json(body))
+        made = await _decided(retraining.ask(request.path_params["name"], reason))
     if made is None:
         raise HTTPException(404, "no version of this model is registered")
     status = 409 if made.outcome == "refused" else 202
     return JSONResponse(describe_decision(made), status_code=status)
+
+
+async def _decided(asked: "Future[records.Retraining | None]") -> records.Retraining | None:
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(asked), ASK_SECONDS)
+    except TimeoutError as exc:
+        message = "nothing was decided yet: look at GET of this path, or ask again"
+        raise RefusedError(message, status=503, reason="timeout", retry_after=5) from exc
 
 
 def get_retraining(request: Request) -> Response:

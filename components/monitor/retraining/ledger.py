@@ -71,6 +71,23 @@ class Ledger:
         return False
 
 
+def cited_verdict(decision: Retraining) -> tuple[int, str, int] | None:
+    """Returns the version, the kind and the time of the verdict that a decision rests on.
+
+    Args:
+        decision: as stored.
+
+    Returns:
+        The time as the store has it, microseconds since 1970; None where it rests on no verdict.
+    """
+    evidence = read_evidence(decision)
+    version, verdict = evidence.get("model_version"), evidence.get("verdict")
+    judged = parse_time(verdict.get("judged")) if isinstance(verdict, dict) else None
+    if not isinstance(version, int) or not isinstance(verdict, dict) or judged is None:
+        return None
+    return version, str(verdict.get("kind")), judged
+
+
 def read_evidence(decision: Retraining) -> dict[str, Any]:
     """Returns what a decision rests on."""
     evidence = json.loads(decision.evidence)

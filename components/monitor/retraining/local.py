@@ -81,7 +81,7 @@ class LocalRunner:
 
     def follow(self, identity: str, run: str, model: str) -> Ending | None:
         """Reads the result once the process has ended; how does not matter to the lock."""
-        if _is_held(Path(run) / _LOCK):
+        if is_under_way(Path(run)):
             return None
         if child := self._children.pop(identity, None):
             child.wait()
@@ -142,6 +142,15 @@ def as_yaml(spec: Mapping[str, Any]) -> str:
 def _escape(character: str) -> str:
     point = ord(character)
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def is_under_way(folder: Path) -> bool:
+    """Whether the process of a run lives, by the lock in its folder.
+
+    Raises:
+        RunnerUnavailableError: nobody can say now.
+    """
+    return _is_held(folder / _LOCK)
 
 
 def _is_held(lock: Path) -> bool:

@@ -20,7 +20,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "retraining", f"Notifications go to the address in {ADDRESS_VARIABLE}."
     )
     where = group.add_mutually_exclusive_group()
-    where.add_argument("--state", type=Path, help="state folder; runs are processes here")
+    where.add_argument(
+        "--state", type=Path, metavar="DIR", help="state folder; runs are processes here"
+    )
     where.add_argument("--kubeflow", metavar="URL", help="API of Kubeflow Pipelines; runs go there")
     group.add_argument("--address", metavar="URL", help="how runs reach this monitor")
     group.add_argument("--retrain", choices=(OWN, ALERTS, OFF), help="what starts runs")

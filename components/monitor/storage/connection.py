@@ -41,8 +41,8 @@ class Connection(Protocol):
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """Executes once for each of the rows."""
 
-    def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int | None]:
-        """Inserts events; returns the key of each, None where a constraint left it out."""
+    def insert_events(self, rows: Sequence[Sequence[Value]]) -> list[int | None]:
+        """Inserts events; returns the key of each, None where its id and kind were known."""
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Reads one consistent state within the block."""

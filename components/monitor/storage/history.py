@@ -4,6 +4,9 @@ A busy version gets a verdict a second, so that a chart of a week must not read 
 show.
 """
 
+from collections.abc import Iterator
+
+from components.monitor.storage.journal_reader import SAME_SERIES, VERSIONS_AND_KINDS
 from components.monitor.storage.pool import Pool
 from components.monitor.storage.records import VerdictKind
 
@@ -66,6 +69,44 @@ class History:
         with self._pool.connection() as connection:
             return [row[0] for row in connection.query(sql, values) if row[0] is not None]
 
+    def series(self) -> list[Series]:
+        """Returns the series that hold a verdict; only registered versions are judged."""
+        with self._pool.connection() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.query(_SERIES)]
+
+    def moments(self, series: Series, since: int, until: int, most: int) -> list[int]:
+        """Returns when a series was judged within [since, until), the earliest first.
+
+        Args:
+            series: which.
+            since: microseconds since 1970.
+            until: the same.
+            most: how many at most.
+        """
+        sql = f"SELECT judged FROM {_OF_SERIES} AND judged >= ? AND judged < ? ORDER BY judged"  # noqa: S608
+        with self._pool.connection() as connection:
+            rows = connection.query(f"{sql} LIMIT ?", (*series, since, until, most))
+        return [row[0] for row in rows]
+
+    def from_before(self, series: Series, first: int, last: int) -> Iterator[tuple[int, str]]:
+        """Reads verdicts from the one before a moment on, and ends before another.
+
+        Args:
+            series: which.
+            first: the moment; where nothing was judged before it, reading begins with it.
+            last: the moment before which it ends.
+
+        Yields:
+            When each was judged, and its JSON; the earliest first.
+        """
+        sql = (
+            f"SELECT judged, document FROM {_OF_SERIES} AND judged < ? AND judged >= coalesce("  # noqa: S608
+            f"(SELECT max(judged) FROM {_OF_SERIES} AND judged < ?), ?) ORDER BY judged"
+        )
+        values = (*series, last, *series, first, first)
+        with self._pool.connection() as connection, connection.snapshot():
+            yield from ((row[0], row[1]) for row in connection.stream(sql, values))
+
     def _one(self, sql: str, values: tuple[str | int, ...]) -> int | None:
         with self._pool.connection() as connection:
             rows = connection.query(sql, values)
@@ -73,3 +114,7 @@ class History:
 
 
 _OF_SERIES = "verdicts WHERE model = ? AND version = ? AND kind = ?"
+_SERIES = (
+    f"SELECT v.model, v.version, k.kind FROM {VERSIONS_AND_KINDS} WHERE EXISTS ("  # noqa: S608
+    f"SELECT 1 FROM verdicts d WHERE {SAME_SERIES}) ORDER BY v.model, v.version, k.kind"
+)

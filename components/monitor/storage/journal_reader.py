@@ -4,7 +4,7 @@ The newest of a series come oldest first, as charts and windows want them; alert
 newest first, as a list of news.
 """
 
-from typing import Literal, overload
+from typing import Final, Literal, get_args, overload
 
 from components.monitor.storage.connection import Row
 from components.monitor.storage.pool import Pool
@@ -18,6 +18,24 @@ from components.monitor.storage.records import (
     VerdictKind,
 )
 from components.monitor.verdicts import DriftVerdict, QualityVerdict, read_drift, read_quality
+
+VERSIONS_AND_KINDS: Final = "versions v CROSS JOIN ({}) k".format(
+    " UNION ALL ".join(f"SELECT '{kind}' AS kind" for kind in get_args(VerdictKind))
+)
+"""All series that there may be: only registered versions are judged."""
+
+SAME_SERIES: Final = "d.model = v.model AND d.version = v.version AND d.kind = k.kind"
+
+# One look into the primary key for each series, however many verdicts it holds.
+LATEST: Final = (
+    "SELECT v.model, v.version, k.kind, (SELECT d.document FROM verdicts d"  # noqa: S608
+    f" WHERE {SAME_SERIES} ORDER BY d.judged DESC LIMIT 1) FROM {VERSIONS_AND_KINDS}"
+)
+
+_DECISIONS: Final = (
+    "SELECT id, model, reason, decided, outcome, why, evidence, run, started, ended, version"
+    " FROM retrainings"
+)
 
 
 class JournalReader:
@@ -61,16 +79,11 @@ class JournalReader:
         return list(map(read_quality, texts)) if kind == QUALITY else list(map(read_drift, texts))
 
     def latest_verdicts(self) -> dict[tuple[str, int, VerdictKind], DriftVerdict | QualityVerdict]:
-        """Reads the latest verdict of each model, version and kind."""
-        rows = self._query(
-            "SELECT v.model, v.version, v.kind, v.document FROM verdicts v JOIN"
-            " (SELECT model, version, kind, max(judged) AS judged FROM verdicts"
-            " GROUP BY model, version, kind) n ON v.model = n.model AND v.version = n.version"
-            " AND v.kind = n.kind AND v.judged = n.judged"
-        )
+        """Reads the latest verdict of each registered version and kind."""
         return {
             (row[0], row[1], row[2]): (read_quality if row[2] == QUALITY else read_drift)(row[3])
-            for row in rows
+            for row in self._query(LATEST)
+            if row[3] is not None
         }
 
     def alerts(self, model: str | None = None, *, newest: int = 100) -> list[AlertRecord]:
@@ -85,11 +98,21 @@ class JournalReader:
     def retrainings(self, model: str | None = None, *, newest: int = 100) -> list[Retraining]:
         """Reads the decisions on retraining that were made last, of one model or of all."""
         rows = self._query(
-            "SELECT id, model, reason, decided, outcome, why, evidence, run, started, ended,"
-            " version FROM retrainings WHERE ? IN ('', model) ORDER BY decided DESC, id DESC"
-            " LIMIT ?",
+            f"{_DECISIONS} WHERE ? IN ('', model) ORDER BY decided DESC, id DESC LIMIT ?",
             (model or "", newest),
         )
+        return [Retraining(*row) for row in rows]
+
+    def retrainings_since(self, model: str, since: int) -> list[Retraining]:
+        """Reads the decisions on a model from a moment on, microseconds since 1970."""
+        rows = self._query(
+            f"{_DECISIONS} WHERE model = ? AND decided >= ? ORDER BY decided", (model, since)
+        )
+        return [Retraining(*row) for row in rows]
+
+    def retrainings_under_way(self) -> list[Retraining]:
+        """Reads the decisions whose run has not ended, as far as anybody took note."""
+        rows = self._query(f"{_DECISIONS} WHERE outcome = 'started' ORDER BY decided")
         return [Retraining(*row) for row in rows]
 
     def retraining_totals(self) -> list[RetrainingTotal]:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from components.monitor.storage.connection import Row, StoreError, Value
+from components.monitor.storage.insertion import keys_of, parts, statement
 
 LOCKS: Final = 0x4B4C4F50
 """First half of the keys of our advisory locks ("KLOP"); the schema's name makes the second."""
@@ -73,21 +74,12 @@ class PostgresConnection:
             with _TRANSLATED, self._raw.cursor() as cursor:
                 cursor.executemany(_placed(sql), rows)
 
-    def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int | None]:
-        """Inserts events; returns the key of each, None where a constraint left it out."""
-        placed = _placed(f"{sql} RETURNING key")
+    def insert_events(self, rows: Sequence[Sequence[Value]]) -> list[int | None]:
+        """Inserts events; returns the key of each, None where its id and kind were known."""
         keys: list[int | None] = []
-        if not rows:
-            return keys
-        with _TRANSLATED, self._raw.cursor() as cursor:
-            if len(rows) == 1:
-                cursor.execute(placed, rows[0])
-            else:
-                cursor.executemany(placed, rows, returning=True)
-            while len(keys) < len(rows):
-                found = cursor.fetchone()
-                keys.append(found[0] if found else None)
-                cursor.nextset()
+        for part in parts(rows):
+            sql = f"{statement(len(part))} RETURNING id, kind, key"
+            keys += keys_of(part, self.query(sql, [value for row in part for value in row]))
         return keys
 
     @contextmanager

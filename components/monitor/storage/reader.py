@@ -22,6 +22,7 @@ from components.monitor.storage.records import (
 )
 from components.monitor.totals import Content, read_content
 from components.monitor.versions import Versions, known_versions
+from components.monitor.wire import read_stored
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -189,6 +190,6 @@ _ONE: Final = {
 
 def _event(row: Row) -> StoredEvent:
     key, identity, at, received, rows, duration, features, outputs = row
-    columns = None if features is None else json.loads(features)
-    answers = json.loads(outputs or "{}")
+    columns = None if features is None else read_stored(features)
+    answers = read_stored(outputs or "{}")
     return StoredEvent(key, identity, at, received, rows, duration, columns, answers)

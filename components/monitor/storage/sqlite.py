@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from components.monitor.storage.connection import Row, StoreError, Value
+from components.monitor.storage.insertion import keys_of, parts, statement
 from components.monitor.storage.sqlite_file import connect, lock, open_file
 from components.monitor.storage.tables import FORMAT
 
@@ -58,14 +59,24 @@ class SqliteConnection:
         with _TRANSLATED:
             self._raw.executemany(sql, rows)
 
-    def insert(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int | None]:
-        """Inserts events; returns the key of each, None where a constraint left it out."""
+    def insert_events(self, rows: Sequence[Sequence[Value]]) -> list[int | None]:
+        """Inserts events; returns the key of each, None where its id and kind were known."""
         keys: list[int | None] = []
-        with _TRANSLATED:
-            for values in rows:
-                done = self._raw.execute(sql, values)
-                keys.append(done.lastrowid if done.rowcount == 1 else None)
+        for part in parts(rows):
+            values = [value for row in part for value in row]
+            with _TRANSLATED:
+                done = self._raw.execute(statement(len(part)), values)
+            # The keys of one statement follow one another: this connection alone writes.
+            last = (done.lastrowid or 0) + 1
+            stored = range(last - done.rowcount, last)
+            keys += stored if len(stored) == len(part) else self._find_keys(part, stored)
         return keys
+
+    def _find_keys(self, rows: Sequence[Sequence[Value]], stored: range) -> list[int | None]:
+        if not stored:
+            return [None] * len(rows)
+        sql = "SELECT id, kind, key FROM events WHERE key BETWEEN ? AND ?"
+        return keys_of(rows, self.query(sql, (stored[0], stored[-1])))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ local run = os.getenv("RUN")
 local number = 0
 local kept = 'application/cloudevents-batch+json'
 local features = {}
-for at = 1, 30 do features[at] = string.format('"x%d":[%.6f]', at, at * 1.234567) end
+for at = 0, 29 do features[at + 1] = string.format('"x%d":[%.6f]', at, math.sin(at + 1)) end
 local data = '{"model":"churn","version":3,"duration_seconds":0.001,"features":{'
   .. table.concat(features, ",") .. '},"labels":["Yes"],"probabilities":[[0.123456,0.876544]]}'
 

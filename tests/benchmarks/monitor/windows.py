@@ -1,5 +1,7 @@
 """Simulated live traffic: rows of independent normal features, shifted from a known row on."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,15 +24,24 @@ def live(features: int, rows: int, seed: int, *, shift: float = 0.0, shifted: in
     return drawn.astype(np.float32).astype(np.float64)
 
 
-def reference(rows: Rows) -> Reference:
-    """Makes of training rows what a registered version has."""
-    names = [f"x{at}" for at in range(len(rows))]
-    document = {
-        "features": {name: number_bins(row) for name, row in zip(names, rows, strict=True)},
+def describe(rows: Rows) -> dict[str, Any]:
+    """Makes of training rows the `reference.json` of a version."""
+    return {
+        "format": 1,
+        "features": {f"x{at}": number_bins(row) for at, row in enumerate(rows)},
         "prediction": category_counts(["No"] * 7 + ["Yes"] * 3),
     }
-    inputs = [{"name": name, "dtype": "float32"} for name in names]
-    return read_reference(document, {"signature": {"inputs": inputs}, "classes": ["No", "Yes"]})
+
+
+def inputs(features: int) -> list[dict[str, str]]:
+    """Returns the signature's inputs of so many number features."""
+    return [{"name": f"x{at}", "dtype": "float32"} for at in range(features)]
+
+
+def reference(rows: Rows) -> Reference:
+    """Makes of training rows what a registered version has."""
+    bundle = {"signature": {"inputs": inputs(len(rows))}, "classes": ["No", "Yes"]}
+    return read_reference(describe(rows), bundle)
 
 
 def count(known: Reference, rows: Rows) -> Counts:

@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 import threading
 import time
@@ -24,8 +25,10 @@ class Rig:
         self.reader = Reader(address)
         self.writer = Writer(store, capacity=capacity, observe_commit=self.commits.append)
 
-    def add(self, record: Record) -> "Future[Stored]":
-        return self.writer.submit_events([record])
+    def add(self, *records: Record) -> "Future[Stored]":
+        future: Future[Stored] = Future()
+        self.writer.submit_events(records, future)
+        return future
 
     def close(self) -> None:
         self.reader.close()
@@ -99,11 +102,36 @@ def test_submit_events_one_that_cannot_be_stored_refused_alone(rig: Rig, record:
 
 
 def test_submit_events_together_each_request_has_its_own_counts(rig: Rig, record: Make) -> None:
-    first = rig.writer.submit_events([record("a"), record("b")])
-    second = rig.writer.submit_events([record("b"), record("c"), record("a")])
+    first = rig.add(record("a"), record("b"))
+    second = rig.add(record("b"), record("c"), record("a"))
     rig.writer.start()
     assert (first.result(10).stored, first.result(10).duplicate) == (2, 0)
     assert (second.result(10).stored, second.result(10).duplicate) == (1, 2)
+
+
+def test_submit_events_of_a_loop_woken_once_for_a_group(rig: Rig, record: Make) -> None:
+    async def send() -> list[Stored]:
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Stored]] = [loop.create_future() for _ in range(50)]
+        for number, future in enumerate(futures):
+            rig.writer.submit_events([record(str(number))], future)
+        futures[0].cancel()
+        rig.writer.start()
+        return await asyncio.gather(*futures[1:])
+
+    assert [done.stored for done in asyncio.run(send())] == [1] * 49
+    assert len(rig.commits) == 1
+    # Whoever has gone is not written for.
+    assert rig.stored() == 49
+
+
+def test_submit_events_loop_closed_meanwhile_writer_goes_on(rig: Rig, record: Make) -> None:
+    loop = asyncio.new_event_loop()
+    rig.writer.submit_events([record("a")], loop.create_future())
+    loop.close()
+    rig.writer.start()
+    assert rig.add(record("b")).result(10).stored == 1
+    assert rig.stored() == 2
 
 
 def test_submit_locked_database_refused_then_recovers(tmp_path: Path, record: Make) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -10,6 +11,8 @@ from components.fresh import CHECK_ID
 from components.monitor.feedback import read_feedback
 from components.monitor.predictions import Record
 from components.monitor.storage import reader as reading
+from components.monitor.storage.addresses import Address
+from components.monitor.storage.journal_reader import LATEST
 from components.monitor.storage.reader import Reader
 from components.monitor.storage.records import AlertRecord, Chunk, Retraining, RetrainingTotal
 from components.monitor.store import Store
@@ -123,7 +126,11 @@ def test_chunks_newest_in_order_and_a_number_once(store: Store, reader: Reader) 
     assert reader.chunks("churn", 4, newest=2) == []
 
 
-def test_verdicts_round_trip_by_kind(store: Store, reader: Reader) -> None:
+@pytest.mark.usefixtures("churn")
+def test_verdicts_round_trip_by_kind(
+    store: Store, reader: Reader, version: Callable[..., Version]
+) -> None:
+    write(store, lambda s: s.register(version(4), NOON))
     later = replace(DRIFT, judged=NOON + 1, status="ok")
     day = replace(DRIFT, window="time")
     assert write(
@@ -144,6 +151,34 @@ def test_verdicts_round_trip_by_kind(store: Store, reader: Reader) -> None:
         ("churn", 3, "quality"): QUALITY,
         ("churn", 4, "quality"): replace(QUALITY, version=4),
     }
+
+
+@pytest.mark.usefixtures("churn")
+def test_latest_verdicts_look_once_into_each_series(
+    address: Address, store: Store, reader: Reader
+) -> None:
+    """However many verdicts there are: a scrape reads them all every few seconds."""
+    write(
+        store,
+        *(
+            lambda s, kind=kind, at=at: s.add_verdict(kind, replace(DRIFT, judged=NOON + at))
+            for kind in ("drift-rows", "drift-time")
+            for at in range(2000)
+        ),
+    )
+    store._connection.execute("ANALYZE verdicts")
+    found = reader.latest_verdicts()
+    assert {key[2]: verdict.judged for key, verdict in found.items()} == {
+        "drift-rows": NOON + 1999,
+        "drift-time": NOON + 1999,
+    }
+    file = isinstance(address, Path)
+    explain = "EXPLAIN QUERY PLAN" if file else "EXPLAIN"
+    plan = [str(row[-1]) for row in store._connection.query(f"{explain} {LATEST}")]
+    [look] = [line for line in plan if "verdicts_" in line]
+    by_key = "SEARCH d USING INDEX sqlite_autoindex_verdicts_1 (model=? AND version=? AND kind=?)"
+    assert (by_key if file else "Index Scan Backward using verdicts_pkey on verdicts d") in look
+    assert [line for line in plan if "Seq Scan on verdicts" in line or "SCAN d" in line] == []
 
 
 def test_alerts_new_once_then_resolved_and_stays_so(store: Store, reader: Reader) -> None:

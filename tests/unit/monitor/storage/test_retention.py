@@ -73,6 +73,7 @@ def test_delete_old_newest_event_stays_so_no_key_comes_twice(
     assert write(store, lambda s: s.add_events([record("a")]).stored) == [1]
 
 
+@pytest.mark.usefixtures("churn")
 def test_delete_old_judgements_and_alerts(store: Store, reader: Reader) -> None:
     write(
         store,
