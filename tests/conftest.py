@@ -1,6 +1,13 @@
 """Options of the test run, and what every test may use."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from tests.kubernetes_api import Api, Cluster
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -9,3 +16,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--docker", action="store_true", help="run the tests that need Docker")
     parser.addoption("--cluster", action="store_true", help="run the tests that need a cluster")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Cluster"]:
+    """A cluster in memory with KServe, the Gateway API and a namespace `models`, in KUBECONFIG."""
+    from tests.kubernetes_api import Cluster
+
+    with Cluster(tmp_path) as made:
+        monkeypatch.setenv("KUBECONFIG", str(made.kubeconfig))
+        yield made
+
+
+@pytest.fixture
+def kubernetes_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Api"]:
+    """The API server of an empty cluster in memory, in KUBECONFIG; nothing runs in it."""
+    from tests.kubernetes_api import Api
+
+    api = Api()
+    monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "kubeconfig")))
+    yield api
+    api.close()

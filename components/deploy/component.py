@@ -22,6 +22,7 @@ def deploy(
     from components.spec import from_json
 
     with recorded(deployed) as path:
-        proof = roll_out(from_json(spec), Path(bundle.path), version, serving, monitor)
+        folder = Path(bundle.path)
+        proof = roll_out(from_json(spec), folder, version, serving, monitor, uri=bundle.uri)
         path.write_text(proof.model_dump_json(indent=1), encoding="utf-8")
         deployed.metadata.update(endpoint=proof.endpoint)

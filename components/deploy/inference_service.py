@@ -67,9 +67,13 @@ def render(
     placeholder = metadata["name"]
     named = {k: spec.name if v == placeholder else v for k, v in metadata["labels"].items()}
     metadata |= {"name": spec.name, "namespace": namespace, "labels": named}
-    metadata["annotations"] |= {VERSION_ANNOTATION: str(version)}
-    # On the pods themselves, so that during a canary each says what it is.
+    # On the predictor, so that during a canary each pod says what it is. On the InferenceService
+    # itself KServe would copy it to the pods of every variant, and a new one would restart them.
     predictor["labels"] = {**predictor.get("labels", {}), _VERSION_LABEL: str(version)}
+    predictor["annotations"] = {
+        **predictor.get("annotations", {}),
+        VERSION_ANNOTATION: str(version),
+    }
     _scale(spec.serve, metadata, predictor)
     model = predictor["model"]
     model["runtime"] = RUNTIMES[runtime]

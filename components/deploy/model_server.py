@@ -88,11 +88,27 @@ def infer(server: str, name: str, rows: list[dict[str, Any]]) -> list[Any]:
         DeployError: nobody answers, or the answer holds anything else.
     """
     url = f"{server}/v1/models/{name}:predict"
-    answer = call(url, {"instances": rows})
+    return read_predictions(call(url, {"instances": rows}), len(rows), f"POST {url}")
+
+
+def read_predictions(answer: Any, rows: int, asked: str) -> list[Any]:
+    """Reads an answer in the V1 protocol.
+
+    Args:
+        answer: parsed JSON.
+        rows: how many were asked about.
+        asked: what was called, for the sentence.
+
+    Returns:
+        One prediction a row.
+
+    Raises:
+        DeployError: the answer holds anything else.
+    """
     predictions = answer.get("predictions") if isinstance(answer, dict) else None
-    if not isinstance(predictions, list) or len(predictions) != len(rows):
+    if not isinstance(predictions, list) or len(predictions) != rows:
         found = f"{len(predictions)} predictions" if isinstance(predictions, list) else "none"
-        msg = f"POST {url} answered {found} to {len(rows)} rows: expected one prediction a row"
+        msg = f"{asked} answered {found} to {rows} rows: expected one prediction a row"
         raise DeployError(msg)
     return predictions
 

@@ -5,7 +5,6 @@ version and as an MLflow run, so that MLflow's own pages show them.
 """
 
 import math
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,8 +13,8 @@ from typing import Any
 
 from components.bundle import Manifest, read
 from components.champion import BUNDLE, Champion
-from components.errors import RegistryError
 from components.register.connection import database_file, errors, is_file, open_client
+from components.register.stored import fetch_bundle
 
 ALIAS = "champion"
 _RUN_TAG = "kubeloop.run_id"
@@ -97,20 +96,14 @@ class Registry:
             Which version is champion.
 
         Raises:
-            RegistryError: the registry names a bundle that is not there.
+            RegistryError: the registry names a bundle that is not there, or cannot be fetched.
         """
         found = self.champion(name)
         champion = Champion(version=found.number if found else None)
         champion.write(folder)
         if found:
-            source = Path(found.bundle)
-            if not source.is_dir():
-                msg = (
-                    f"version {found.number} of {name!r} is champion, but its bundle "
-                    f"{found.bundle!r} is gone: roll back to a version whose bundle is there"
-                )
-                raise RegistryError(msg)
-            shutil.copytree(source, folder / BUNDLE, dirs_exist_ok=True)
+            about = f"version {found.number} of {name!r} is champion"
+            fetch_bundle(found.bundle, folder / BUNDLE, about)
             read(folder / BUNDLE)
         return champion
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from components.deploy.inference_service import render
+from components.deploy.variants import ANNOTATIONS, LABELS
 from components.errors import SpecError
 from components.spec import Spec, parse
 from tests.bundles import GOLDEN, build
@@ -97,14 +98,22 @@ def test_render_says_what_the_spec_and_the_registry_say() -> None:
     )
     metadata, predictor = service["metadata"], service["spec"]["predictor"]
     assert (metadata["name"], metadata["namespace"]) == ("telco-churn", "models")
-    assert metadata["annotations"]["kubeloop/version"] == "3"
     assert metadata["annotations"]["serving.kserve.io/deploymentMode"] == "Standard"
     assert predictor["labels"]["app.kubernetes.io/version"] == "3"
+    assert predictor["annotations"]["kubeloop/version"] == "3"
     assert (predictor["minReplicas"], predictor["maxReplicas"]) == (2, 7)
     size = {"cpu": "750m", "memory": "1Gi"}
     assert predictor["model"]["resources"] == {"requests": size, "limits": size}
     assert predictor["model"]["storageUri"] == URI
     assert predictor["model"]["args"] == ["--version=3"]
+
+
+def test_render_of_another_version_changes_nothing_that_goes_to_all_pods() -> None:
+    """KServe copies annotations and labels of the InferenceService to the pods of each variant."""
+    first, second = (rendered(version=version)["metadata"] for version in (1, 2))
+    assert first == second
+    assert set(first["annotations"]) == set(ANNOTATIONS)
+    assert set(first["labels"]) == set(LABELS)
 
 
 def test_render_leaves_no_placeholder_of_the_template() -> None:
@@ -121,7 +130,7 @@ def test_render_leaves_no_placeholder_of_the_template() -> None:
 def test_render_keeps_what_all_models_share() -> None:
     template = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))["spec"]["predictor"]
     predictor = rendered()["spec"]["predictor"]
-    own = {"minReplicas", "maxReplicas", "model", "labels"}
+    own = {"minReplicas", "maxReplicas", "model", "labels", "annotations"}
     shared = {key: value for key, value in template.items() if key not in own}
     assert shared["serviceAccountName"]
     assert {key: predictor[key] for key in shared} == shared

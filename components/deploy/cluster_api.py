@@ -1,0 +1,168 @@
+"""The Kubernetes API as deployment uses it: few verbs, safe to repeat, failing in words."""
+
+import json
+from typing import Any
+
+from components.deploy.cluster_errors import (
+    ApiError,
+    names_what_is_missing,
+    refusal,
+)
+from components.deploy.cluster_resources import PODS, SERVICES, Call, Resource
+from components.deploy.cluster_transport import Transport
+
+Document = dict[str, Any]
+
+FIELD_MANAGER = "kubeloop-deploy"
+_APPLY = "application/apply-patch+yaml"
+_PAGE = 500
+
+
+class ClusterApi:
+    """A cluster's API server.
+
+    Args:
+        transport: reaches it.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        """Keeps the way to it; nothing is asked yet."""
+        self._transport = transport
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
+        """Reads one resource; None where it is not there.
+
+        Raises:
+            ApiError: the cluster does not know the kind, of status 404; or it refused.
+        """
+        call = Call("get", resource, namespace, name)
+        path = resource.path(namespace, name)
+        status, text = self._transport.ask(call, "GET", path, tolerated=(404,))
+        if status == 404 and not names_what_is_missing(text):
+            raise refusal(call, status, text)
+        return None if status == 404 else _parsed(call, status, text)
+
+    def find(self, resource: Resource, namespace: str, name: str) -> tuple[bool, Document | None]:
+        """Reads one resource of a kind that the cluster may not know; says whether it does."""
+        try:
+            return True, self.get(resource, namespace, name)
+        except ApiError as exc:
+            if exc.status != 404:
+                raise
+            return False, None
+
+    def list(
+        self, resource: Resource, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> list[Document]:
+        """Reads all resources that selectors choose, page by page."""
+        call = Call("list", resource, namespace)
+        chosen = {"labelSelector": labels, "fieldSelector": fields, "limit": _PAGE}
+        query = {key: value for key, value in chosen.items() if value}
+        found: list[Document] = []
+        token = ""
+        while True:
+            page = query | ({"continue": token} if token else {})
+            answer = self._document(
+                call, "GET", resource.path(namespace), query=page, stale=bool(token)
+            )
+            if answer is None:
+                # The list grew too old between two pages: from the start, without the first ones.
+                found, token = [], ""
+                continue
+            found += answer.get("items") or []
+            token = (answer.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return found
+
+    def create(self, resource: Resource, namespace: str, body: Document) -> Document:
+        """Creates a resource.
+
+        Raises:
+            ApiError: of reason `AlreadyExists` where it is there, be it from the same call, whose
+                first answer was lost.
+        """
+        call = Call("create", resource, namespace, body["metadata"]["name"])
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._sent(call, "POST", resource.path(namespace), body, query=query)
+
+    def replace(self, resource: Resource, namespace: str, name: str, body: Document) -> Document:
+        """Replaces a resource of the version that the body names.
+
+        Raises:
+            ApiError: of reason `Conflict` where it changed meanwhile.
+        """
+        call = Call("update", resource, namespace, name)
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._sent(call, "PUT", resource.path(namespace, name), body, query=query)
+
+    def apply(
+        self, resource: Resource, namespace: str, name: str, body: Document, *, force: bool = False
+    ) -> Document:
+        """Applies a resource server-side; creates it where it is not there.
+
+        Raises:
+            ApiError: of reason `Conflict` where others own a field (`causes` says who), or where it
+                changed meanwhile.
+        """
+        call = Call("patch", resource, namespace, name)
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        path = resource.path(namespace, name)
+        return self._sent(call, "PATCH", path, body, query=query, content=_APPLY)
+
+    def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Deletes that very resource and all it owns; nothing, where it is gone."""
+        call = Call("delete", resource, namespace, name)
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        path = resource.path(namespace, name)
+        self._document(call, "DELETE", path, body=body, absent=True)
+
+    def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
+        """Reads the last lines of a container's log; empty where there is none to read."""
+        call = Call("get", PODS, namespace, pod, "log")
+        query = {"container": container, "tailLines": lines, "limitBytes": 20_000}
+        if previous:
+            query["previous"] = "true"
+        status, text = self._transport.ask(
+            call, "GET", PODS.path(namespace, pod, "log"), query=query, tolerated=(400, 404)
+        )
+        return text if status < 400 else ""
+
+    def ask(self, namespace: str, service: str, path: str, body: Document) -> Document:
+        """Posts JSON to a Service (`name:port`) through the API server's proxy."""
+        call = Call("create", SERVICES, namespace, service, "proxy")
+        where = SERVICES.path(namespace, service, "proxy") + path
+        return self._sent(call, "POST", where, body)
+
+    def _sent(self, call: Call, method: str, path: str, body: Document, **how: Any) -> Document:
+        answer = self._document(call, method, path, body=body, **how)
+        if answer is None:
+            raise AssertionError(str(call))
+        return answer
+
+    def _document(
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        *,
+        absent: bool = False,
+        stale: bool = False,
+        **how: Any,
+    ) -> Document | None:
+        """Calls and reads JSON; None where what is asked for may be absent, or too old, and is."""
+        tolerated = (*((404,) if absent else ()), *((410,) if stale else ()))
+        status, text = self._transport.ask(call, method, path, tolerated=tolerated, **how)
+        return None if status >= 400 else _parsed(call, status, text)
+
+
+def _parsed(call: Call, status: int, text: str) -> Document:
+    try:
+        document: Document = json.loads(text)
+    except ValueError as exc:
+        raise refusal(call, status, text) from exc
+    return document

@@ -1,0 +1,121 @@
+"""What an API server refuses, as a sentence: which call, of what, where, and what grants it.
+
+A refusal carries Kubernetes' own `Status`: a reason for programs, a message for people. An answer
+that is no Status comes from something in between, a proxy or a login page.
+"""
+
+import json
+from typing import Any
+
+from components.deploy.cluster_resources import Call
+from components.errors import DeployError
+
+# Reasons of the API's conventions on which deploy decides (k8s.io/apimachinery/pkg/apis/meta/v1).
+ALREADY_EXISTS = "AlreadyExists"
+CONFLICT = "Conflict"
+_ROLE = "the Role model-deployer (manifests/base/access/role.yaml)"
+_SHOWN = 400
+
+
+class ApiError(DeployError):
+    """The API server refused a call.
+
+    Attributes:
+        status: of HTTP; 0 where there was no answer.
+        reason: Kubernetes' own, such as `Conflict`; empty where the answer was no Status.
+        causes: of a conflict, one `field: message` each.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, reason: str = "", causes: tuple[str, ...] = ()
+    ) -> None:
+        """Keeps what callers decide on."""
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.causes = causes
+
+
+def refusal(call: Call, status: int, body: str) -> ApiError:
+    """Makes the error of a call that was answered.
+
+    Args:
+        call: what was asked.
+        status: of HTTP.
+        body: as it came.
+
+    Returns:
+        An error whose text says what to do.
+    """
+    document = _status(body)
+    reason = str(document.get("reason", ""))
+    said = str(document.get("message", "")) or f"an answer that is none of Kubernetes: {body!r:.80}"
+    details = document.get("details") or {}
+    causes = tuple(
+        f"{cause.get('field', '')}: {cause.get('message', '')}".removeprefix(": ")
+        for cause in details.get("causes") or ()
+    )
+    text = f"cannot {call}: {_short(said)}{_advice(call, status, said)}"
+    return ApiError(text, status=status, reason=reason, causes=causes)
+
+
+def no_answer(call: Call, host: str, cause: object) -> ApiError:
+    """Makes the error of a call that nobody answered."""
+    text = (
+        f"cannot {call}: the Kubernetes API at {host!r} gave no answer ({_short(str(cause))}); "
+        "is it there, and does the configuration name it?"
+    )
+    return ApiError(text)
+
+
+def retry_after(status: int, body: str, header: str | None) -> float:
+    """Reads how long the server asks to wait, in seconds; 0 where it does not say."""
+    if status not in (429, 503, 500, 504):
+        return 0.0
+    details = _status(body).get("details") or {}
+    for said in (header, details.get("retryAfterSeconds")):
+        try:
+            return max(0.0, float(str(said)))
+        except ValueError:
+            continue
+    return 0.0
+
+
+def names_what_is_missing(body: str) -> bool:
+    """Whether a 404 says that one resource is not there; of an unknown kind it says nothing."""
+    details = _status(body).get("details") or {}
+    return bool(details.get("name"))
+
+
+def _advice(call: Call, status: int, said: str) -> str:
+    """What to do about it, by the status."""
+    if status == 401:
+        return "; the credentials are missing or have expired: log in again, or mount a new token"
+    if status == 403 and ("admission" in said or "exceeded quota" in said):
+        # Not RBAC: a webhook or a quota denies with the same status.
+        return ""
+    if status == 403:
+        kind = f"{call.resource.plural}/{call.subresource}".rstrip("/")
+        return (
+            f"; {_ROLE} grants {call.verb} on {kind} in the serving namespace: apply it, and bind "
+            "it to who runs this"
+        )
+    if status == 404 and call.resource.group == "serving.kserve.io":
+        return (
+            "; either KServe is not installed in this cluster or there is no such namespace: "
+            "`kubeloop doctor` says which"
+        )
+    return ""
+
+
+def _status(body: str) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

@@ -1,0 +1,133 @@
+"""How a call reaches the API server: through the Kubernetes client, again where that may help.
+
+Of the Kubernetes client it takes what is hard: TLS and credentials. kserve's own client is not
+used: it cannot apply server-side, it turns every status into one RuntimeError, and its import costs
+4 s and 213 MB in a pod that makes some forty small requests.
+"""
+
+import logging
+import random
+import time
+from typing import Any
+
+from components.deploy.cluster_errors import no_answer, refusal, retry_after
+from components.deploy.cluster_resources import Call
+
+logger = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+
+_JSON = "application/json"
+# Seconds to connect and to answer; the API server itself gives up after 60.
+_TIMEOUT = (10, 65)
+# 0.3 s doubled up to 10 s: about 40 s in all, longer than an API server takes to restart.
+_TRIES = 8
+_LONGEST_WAIT_S = 10.0
+# What may be asked again: the server was overloaded or on its way up or down. All verbs used here
+# are safe to repeat: what a repeated one finds changed already is what it wanted.
+_AGAIN = (429, 500, 502, 503, 504)
+
+
+class Transport:
+    """A way to an API server.
+
+    Args:
+        client: a `kubernetes.client.ApiClient`.
+        first_wait_s: seconds before the first repetition; each further one waits twice as long.
+    """
+
+    def __init__(self, client: Any, first_wait_s: float) -> None:
+        """Keeps the client; nothing is asked yet."""
+        self._client, self._first_wait_s = client, first_wait_s
+
+    def ask(
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        *,
+        body: Document | None = None,
+        query: dict[str, Any] | None = None,
+        content: str = _JSON,
+        tolerated: tuple[int, ...] = (),
+    ) -> tuple[int, str]:
+        """Calls, again where that may help.
+
+        Args:
+            call: what is asked, for sentences.
+            method: of HTTP.
+            path: of the URL.
+            body: sent as JSON.
+            query: of the URL.
+            content: type of the body.
+            tolerated: statuses of 400 and more that are no error.
+
+        Returns:
+            Status and text.
+
+        Raises:
+            ApiError: another status of 400 or more, or no answer.
+        """
+        from urllib3.exceptions import HTTPError
+
+        for tried in range(1, _TRIES + 1):
+            last, asked_to_wait = tried == _TRIES, 0.0
+            try:
+                status, text, header = self._once(method, path, body, query, content)
+            except (HTTPError, OSError) as exc:
+                if last:
+                    raise no_answer(call, self._client.configuration.host, _deepest(exc)) from exc
+            else:
+                if status < 400 or status in tolerated:
+                    return status, text
+                if last or status not in _AGAIN:
+                    raise refusal(call, status, text)
+                asked_to_wait = retry_after(status, text, header)
+            self._wait(call, tried, asked_to_wait)
+        raise AssertionError(str(call))
+
+    def _wait(self, call: Call, tried: int, asked_s: float) -> None:
+        backoff = min(_LONGEST_WAIT_S, self._first_wait_s * 2 ** (tried - 1))
+        # Spread, so that many clients that were refused together do not come back together.
+        seconds = max(min(asked_s, 60.0), backoff * random.uniform(0.7, 1.0))  # noqa: S311
+        logger.info("trying again call=%s tried=%d wait_s=%.1f", call, tried, seconds)
+        time.sleep(seconds)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: Document | None,
+        query: dict[str, Any] | None,
+        content: str,
+    ) -> tuple[int, str, str | None]:
+        from kubernetes.client.exceptions import ApiException
+
+        headers = {"Accept": "application/json, */*", "Content-Type": content}
+        try:
+            answer = self._client.call_api(
+                path,
+                method,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+                # The client would parse a log that looks like JSON.
+                _preload_content=False,
+                _request_timeout=_TIMEOUT,
+            )
+        except ApiException as exc:
+            if not exc.status:
+                # The client's way to say that TLS failed.
+                raise OSError(exc.reason) from exc
+            text = (exc.body or b"").decode("utf-8", errors="replace")
+            return exc.status, text, (exc.headers or {}).get("Retry-After")
+        return answer.status, answer.data.decode("utf-8", errors="replace"), None
+
+
+def _deepest(exc: BaseException) -> BaseException:
+    """The system's own word for a failed connection."""
+    while exc.__cause__ or exc.__context__:
+        exc = exc.__cause__ or exc.__context__ or exc
+    return exc

@@ -1,0 +1,77 @@
+"""The way to one variant alone: its own Service, which no route leads to while it is at 0 %.
+
+In a pod the Service is asked itself. From elsewhere, where a rollback may be started, its address
+leads nowhere, and the API server passes the rows on, with the rights of who asks.
+"""
+
+import socket
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from components.deploy import model_server
+from components.deploy.cluster_api import ClusterApi
+from components.deploy.cluster_connection import in_a_pod
+from components.deploy.cluster_resources import SERVICES
+from components.deploy.pods import address
+from components.deploy.proving import Ask
+from components.deploy.variants import Variant
+from components.errors import DeployError
+
+Document = dict[str, Any]
+
+# The same network answers, or refuses, in milliseconds; another one drops what it is sent.
+_NEAR_S = 2.0
+
+
+def entrance(
+    api: ClusterApi, namespace: str, variant: Variant, ready: list[Document]
+) -> tuple[Ask, bool]:
+    """Finds how a variant is asked.
+
+    Args:
+        api: the cluster.
+        namespace: of the InferenceService.
+        variant: which one.
+        ready: its ready pods, for where KServe is told to make Services without an address.
+
+    Returns:
+        What asks it, and whether that is as quick as a client of the cluster would be.
+
+    Raises:
+        DeployError: it has no Service.
+    """
+    service = api.get(SERVICES, namespace, variant.service)
+    if service is None:
+        msg = (
+            f"version {variant.version} of {variant.model!r} has no Service {variant.service!r} in "
+            f"namespace {namespace!r}: KServe makes one for each predictor; see its controller's "
+            "log"
+        )
+        raise DeployError(msg)
+    spec = service["spec"]
+    host = str(spec.get("clusterIP") or "None")
+    ports = [port for port in spec["ports"] if "grpc" not in str(port.get("name") or "")]
+    shown = f"[{host}]" if ":" in host else host
+    server = address(ready[0]) if host == "None" else f"http://{shown}:{ports[0]['port']}"
+    if in_a_pod() or _is_near(server):
+        return partial(model_server.infer, server, variant.model), True
+    return partial(_through_api, api, namespace, variant, ports[0]["port"]), False
+
+
+def _is_near(server: str) -> bool:
+    place = urlsplit(server)
+    try:
+        with socket.create_connection((place.hostname or "", place.port or 80), timeout=_NEAR_S):
+            return True
+    except OSError:
+        return False
+
+
+def _through_api(
+    api: ClusterApi, namespace: str, variant: Variant, port: int, rows: list[dict[str, Any]]
+) -> list[Any]:
+    path = f"/v1/models/{variant.model}:predict"
+    answer = api.ask(namespace, f"{variant.service}:{port}", path, {"instances": rows})
+    asked = f"service {variant.service!r} through the Kubernetes API"
+    return model_server.read_predictions(answer, len(rows), asked)

@@ -1,0 +1,86 @@
+"""A version that is to take over on a cluster: what it is, its proof, and what that showed."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from components.deploy.entrance import entrance
+from components.deploy.proving import prove
+from components.deploy.serving import Proof
+from components.deploy.site import Site
+from components.deploy.variants import Variant
+
+if TYPE_CHECKING:
+    from components.bundle import Manifest
+    from components.spec import Spec
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """A version that is to take over.
+
+    Attributes:
+        spec: name, sizes, budgets.
+        version: as registered.
+        rendered: its own InferenceService, complete.
+        manifest: of its bundle; None where the bundle cannot be read from here.
+        steps: percentages before all of the traffic.
+        watched: whether its traffic is watched at each step.
+    """
+
+    spec: "Spec"
+    version: int
+    rendered: Document
+    manifest: "Manifest | None"
+    steps: tuple[int, ...]
+    watched: bool
+
+    @property
+    def least(self) -> int:
+        """How many pods it has at least."""
+        return int(self.rendered["spec"]["predictor"]["minReplicas"])
+
+    def named(self, name: str) -> Document:
+        """Its predictor, under a name of KServe's; empty for none."""
+        predictor = dict(self.rendered["spec"]["predictor"])
+        return predictor | {"name": name} if name else predictor
+
+
+def prove_alone(site: Site, new: Newcomer, variant: Variant, ready: list[Document]) -> float:
+    """Asks the golden rows of a variant's own Service.
+
+    Args:
+        site: where.
+        new: holds rows, answers and the latency budget.
+        variant: whose Service.
+        ready: its ready pods.
+
+    Returns:
+        The latency of one row, in seconds; 0 where the rows cannot be read from here.
+
+    Raises:
+        DeployError: an answer differs, or is too slow.
+    """
+    if new.manifest is None:
+        return 0.0
+    ask, quick = entrance(site.api, site.namespace, variant, ready)
+    budget_s = new.spec.serve.latency_ms / 1000 if quick else math.inf
+    return prove(ask, new.manifest, budget_s=budget_s)
+
+
+def proof_of(
+    new: Newcomer, service: Document | None, latency: float, replaced: int | None
+) -> Proof:
+    """Says what a deployment showed; the endpoint is where KServe says that the model is."""
+    status = (service or {}).get("status") or {}
+    url = status.get("url") or (status.get("address") or {}).get("url") or ""
+    return Proof(
+        name=new.spec.name,
+        version=new.version,
+        endpoint=f"{url}/v1/models/{new.spec.name}:predict" if url else "",
+        golden_rows=len(new.manifest.golden.rows) if new.manifest else 0,
+        latency_seconds=latency,
+        replaced=replaced,
+    )

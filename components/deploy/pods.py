@@ -1,0 +1,129 @@
+"""What a pod's status says: ready or not, why not, and whether waiting may help.
+
+Plain data in, a judgement out; the words of the kubelet and the scheduler are passed on as they
+are. Reasons are those of Kubernetes (pkg/kubelet/images, pkg/kubelet/kuberuntime, the scheduler).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Document = dict[str, Any]
+
+SERVER = "kserve-container"
+_HTTP_PORT = 8080
+# No waiting mends these: what is written in the pod's spec is wrong, or the container has failed
+# and been started again in vain.
+_FINAL = {
+    "CrashLoopBackOff": "crashes",
+    "ImagePullBackOff": "cannot pull its image",
+    "InvalidImageName": "has an image name that is none",
+    "ErrImageNeverPull": "lacks its image on the node, and may not pull it",
+    "CreateContainerConfigError": "cannot be made as it is configured",
+    "CreateContainerError": "cannot be made",
+    "RunContainerError": "cannot be started",
+}
+_PASSING = {"ErrImagePull": "cannot pull its image"}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a pod is not ready.
+
+    Attributes:
+        text: what is wrong, with the kubelet's or the scheduler's own message.
+        final: whether no waiting mends it.
+        container: whose log tells more; empty where none does.
+        previous: whether the log is that of the container's last life.
+    """
+
+    text: str
+    final: bool
+    container: str = ""
+    previous: bool = False
+
+
+def is_ready(pod: Document) -> bool:
+    """Whether a pod takes requests, and is not about to leave."""
+    return not is_leaving(pod) and _condition(pod, "Ready").get("status") == "True"
+
+
+def is_leaving(pod: Document) -> bool:
+    """Whether a pod is being deleted."""
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def restarts(pod: Document) -> int:
+    """How often containers of a pod have begun anew."""
+    return sum(int(status.get("restartCount") or 0) for status in _containers(pod))
+
+
+def address(pod: Document) -> str:
+    """Where a pod's server answers, as `http://host:port`; empty before it has an address."""
+    ip = str((pod.get("status") or {}).get("podIP") or "")
+    if not ip:
+        return ""
+    ports = [
+        port
+        for container in pod["spec"].get("containers") or []
+        for port in container.get("ports") or []
+    ]
+    named = [port["containerPort"] for port in ports if port.get("name") == "http"]
+    host = f"[{ip}]" if ":" in ip else ip
+    return f"http://{host}:{named[0] if named else _HTTP_PORT}"
+
+
+def trouble(pod: Document) -> Trouble | None:
+    """Says why a pod is not ready; None where it is, or its status gives no reason."""
+    if is_ready(pod):
+        return None
+    found = [*_troubles(pod), *_unplaced(pod)]
+    return next((one for one in found if one.final), found[0] if found else None)
+
+
+def _troubles(pod: Document) -> Iterator[Trouble]:
+    status = pod.get("status") or {}
+    if status.get("phase") == "Failed":
+        said = f"{status.get('reason', '')} {status.get('message', '')}".strip()
+        yield Trouble(f"has failed: {said or 'no reason is given'}", final=True)
+    for container in _containers(pod):
+        name, state = container["name"], container.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+        reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
+        what = _FINAL.get(reason) or _PASSING.get(reason)
+        if what:
+            last = (container.get("lastState") or {}).get("terminated") or {}
+            said = f"{reason}{_ending(last)}{f': {message}' if message else ''}"
+            final = reason in _FINAL
+            logs = name if reason == "CrashLoopBackOff" else ""
+            yield Trouble(f"container {name!r} {what}: {said}", final, logs, previous=bool(last))
+        elif ended and int(ended.get("exitCode") or 0):
+            yield Trouble(f"container {name!r} has ended{_ending(ended)}", False, name)
+
+
+def _unplaced(pod: Document) -> Iterator[Trouble]:
+    placed = _condition(pod, "PodScheduled")
+    if placed.get("status") == "False":
+        # A cluster that scales by itself makes a node for it; whether this one does, nobody says.
+        text = f"finds no node: {placed.get('reason', '')}: {placed.get('message', '')}"
+        yield Trouble(text, final=False)
+
+
+def _ending(ended: Document) -> str:
+    if not ended:
+        return ""
+    reason = f", {ended['reason']}" if ended.get("reason") else ""
+    return f" (exit code {ended.get('exitCode')}{reason})"
+
+
+def _containers(pod: Document) -> list[Document]:
+    status = pod.get("status") or {}
+    return [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]
+
+
+def _condition(pod: Document, kind: str) -> Document:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return next((one for one in conditions if one.get("type") == kind), {})

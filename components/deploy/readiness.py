@@ -1,0 +1,180 @@
+"""Waits for pods, for the route and for what leaves; fails with the cluster's own reason."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from components.deploy.cluster_api import ClusterApi
+from components.deploy.cluster_resources import ROUTES
+from components.deploy.pace import Pace
+from components.deploy.pods import is_leaving, is_ready
+from components.deploy.reasons import Reason, clean, explain, pods_of
+from components.deploy.variants import Variant
+from components.errors import DeployError
+
+logger = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+
+
+class Waiting:
+    """Waits in one namespace of a cluster.
+
+    Args:
+        api: the cluster.
+        namespace: of the model.
+        pace: how long, and how often to look.
+        check: called before each look; raises where waiting has become pointless.
+    """
+
+    def __init__(
+        self, api: ClusterApi, namespace: str, pace: Pace, check: Callable[[], None]
+    ) -> None:
+        """Keeps what to wait with."""
+        self._api, self._namespace, self._pace, self._check = api, namespace, pace, check
+
+    def for_pods(self, variant: Variant, count: int) -> list[Document]:
+        """Waits until so many pods of a variant are ready.
+
+        Returns:
+            The ready ones.
+
+        Raises:
+            DeployError: they are not in `ready_s`, or will never be; with the reason.
+        """
+        until, told = time.monotonic() + self._pace.ready_s, ""
+        passing_since: float | None = None
+        while True:
+            self._check()
+            pods = [p for p in pods_of(self._api, self._namespace, variant) if not is_leaving(p)]
+            ready = [pod for pod in pods if is_ready(pod)]
+            if len(ready) >= count:
+                return ready
+            now = time.monotonic()
+            why = explain(self._api, self._namespace, variant, [p for p in pods if p not in ready])
+            if why.text != told:
+                logger.info("waiting version=%d ready=%d %s", variant.version, len(ready), why.text)
+                told = why.text
+            passing_since = (passing_since or now) if why.often_passing else None
+            stuck = passing_since is not None and now - passing_since > self._pace.grace_s
+            if why.final or stuck or now > until:
+                raise DeployError(self._failure(variant, count, len(ready), why))
+            time.sleep(self._pace.poll_s)
+
+    def for_route(self, model: str, shares: dict[str, int]) -> None:
+        """Waits until the gateway gives each Service its percentage.
+
+        Args:
+            model: the InferenceService, which its route is named as.
+            shares: percentage by Service; those of 0 may be absent from the route.
+
+        Raises:
+            DeployError: it does not in `ready_s`.
+        """
+        wanted = {name: share for name, share in shares.items() if share}
+        until = time.monotonic() + self._pace.ready_s
+        while True:
+            self._check()
+            _, route = self._api.find(ROUTES, self._namespace, model)
+            if route is not None and _is_accepted(route) and _shares(route) == wanted:
+                return
+            if time.monotonic() > until:
+                found = "there is none" if route is None else f"it has {_shares(route)}"
+                state = "" if route is None or _is_accepted(route) else ", not accepted yet"
+                msg = (
+                    f"the HTTPRoute {model!r} in namespace {self._namespace!r} does not give "
+                    f"{wanted} after {self._pace.ready_s:g} s: {found}{state}; see the log of "
+                    "KServe's controller and the Gateway's status"
+                )
+                raise DeployError(msg)
+            time.sleep(self._pace.poll_s)
+
+    def for_endpoint(self, read: Callable[[], Document | None]) -> Document:
+        """Waits until KServe says that a model is ready: its pods, and the way to them.
+
+        Args:
+            read: reads the InferenceService.
+
+        Returns:
+            It, as it is then.
+
+        Raises:
+            DeployError: it does not in `ready_s`; with KServe's own reason.
+        """
+        until = time.monotonic() + self._pace.ready_s
+        while True:
+            self._check()
+            service = read()
+            states = ((service or {}).get("status") or {}).get("conditions") or []
+            is_there = any(o["type"] == "Ready" and o.get("status") == "True" for o in states)
+            if service is not None and is_there:
+                return service
+            if service is None or time.monotonic() > until:
+                said = [
+                    f"{one['type']}: {one.get('reason', '')} {one.get('message', '')}".strip()
+                    for one in states
+                    if one.get("status") != "True" and one["type"] != "Stopped"
+                ]
+                msg = (
+                    f"the pods are ready, the InferenceService is not after {self._pace.ready_s:g} "
+                    f"s: {clean('; '.join(said)) or 'KServe gives no reason'}"
+                )
+                raise DeployError(msg)
+            time.sleep(self._pace.poll_s)
+
+    def until_gone(self, variant: Variant) -> None:
+        """Waits until no pod of a variant is left; one that hangs is told, and no failure."""
+        until = time.monotonic() + self._pace.ready_s
+        while True:
+            self._check()
+            left = pods_of(self._api, self._namespace, variant)
+            if not left:
+                return
+            if time.monotonic() > until:
+                names = ", ".join(repr(pod["metadata"]["name"]) for pod in left)
+                logger.warning("pods do not leave version=%d pods=%s", variant.version, names)
+                return
+            time.sleep(self._pace.poll_s)
+
+    def _failure(self, variant: Variant, count: int, ready: int, why: Reason) -> str:
+        took = "" if why.final else f" after {self._pace.ready_s:g} s"
+        if why.often_passing:
+            took = f" after {self._pace.grace_s:g} s"
+        return (
+            f"version {variant.version} of {variant.model!r} does not come up{took}: {ready} of "
+            f"{count} pods are ready; {why.text or 'the cluster gives no reason'}"
+        )
+
+
+def _shares(route: Document) -> dict[str, int]:
+    """The percentage by Service; empty where the rules of a route differ from each other."""
+    found = [_rule_shares(rule) for rule in (route.get("spec") or {}).get("rules") or []]
+    return found[0] if found and all(one == found[0] for one in found) else {}
+
+
+def _rule_shares(rule: Document) -> dict[str, int]:
+    weights: dict[str, int] = {}
+    for end in rule.get("backendRefs") or []:
+        # A backend without a weight has 1 (Gateway API, BackendRef).
+        weight = end.get("weight")
+        weights[end["name"]] = weights.get(end["name"], 0) + (1 if weight is None else int(weight))
+    total = sum(weights.values())
+    return {name: round(100 * part / total) for name, part in weights.items() if part and total}
+
+
+def _is_accepted(route: Document) -> bool:
+    """Whether every gateway has taken the route as it is now."""
+    parents = (route.get("status") or {}).get("parents") or []
+    generation = int(route["metadata"].get("generation") or 0)
+    states = [
+        condition
+        for parent in parents
+        for condition in parent.get("conditions") or []
+        if condition.get("type") in ("Accepted", "ResolvedRefs")
+    ]
+    return bool(states) and all(
+        state.get("status") == "True"
+        and int(state.get("observedGeneration", generation)) >= generation
+        for state in states
+    )

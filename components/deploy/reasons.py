@@ -1,0 +1,140 @@
+"""Why a variant does not come up: its pods' status, its Deployment, the events, the last log lines.
+
+Quoted as the cluster says it, so that nobody has to ask kubectl after the pods are gone; what
+looks like a credential is left out.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from components.deploy.cluster_api import ClusterApi
+from components.deploy.cluster_resources import DEPLOYMENTS, EVENTS, PODS
+from components.deploy.pods import Trouble, is_ready, trouble
+from components.deploy.variants import Variant
+from components.errors import DeployError
+
+Document = dict[str, Any]
+
+_LOG_LINES = 5
+_EVENTS = 3
+_LONGEST = 300
+_HIDDEN = "***"
+# Credentials as they turn up in the messages of storage libraries and registries.
+_SECRETS = (
+    (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), f"{_HIDDEN}:{_HIDDEN}"),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), _HIDDEN),
+    (re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\1{_HIDDEN}"),
+    (
+        re.compile(
+            r"(?i)((?:secret|token|passw(?:or)?d|credential|signature|access[_-]?key(?:[_-]?id)?)"
+            r"[\w-]*[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]+"
+        ),
+        rf"\1{_HIDDEN}",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a variant is not ready.
+
+    Attributes:
+        text: for people; empty where the cluster gives no reason.
+        final: whether no waiting mends it.
+        often_passing: whether it is one that often, but not always, heals in a minute.
+    """
+
+    text: str
+    final: bool = False
+    often_passing: bool = False
+
+
+def explain(api: ClusterApi, namespace: str, variant: Variant, pods: list[Document]) -> Reason:
+    """Says why a variant is not ready.
+
+    Args:
+        api: the cluster.
+        namespace: of the InferenceService.
+        variant: which one.
+        pods: its pods, as they were just read.
+
+    Returns:
+        The worst reason that there is.
+    """
+    found = [(pod, cause) for pod in pods if (cause := trouble(pod))]
+    if found:
+        pod, cause = min(found, key=lambda pair: not pair[1].final)
+        return Reason(_quoted(api, namespace, pod, cause), cause.final)
+    if pods:
+        unready = [pod for pod in pods if not is_ready(pod)]
+        text = f"pod {unready[0]['metadata']['name']!r} is not ready" if unready else ""
+        events = _events(api, namespace, unready[0]) if unready else ""
+        return Reason(text + events)
+    return _without_pods(api, namespace, variant)
+
+
+def clean(text: str) -> str:
+    """Puts text of a cluster on one line of bounded length, without what looks like a secret."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def _quoted(api: ClusterApi, namespace: str, pod: Document, cause: Trouble) -> str:
+    name = pod["metadata"]["name"]
+    parts = [f"pod {name!r}: {clean(cause.text)}"]
+    if cause.container:
+        log = _log(api, namespace, name, cause)
+        parts.append(f"; its log ends: {log}" if log else "; its log is empty")
+    return "".join(parts) + _events(api, namespace, pod)
+
+
+def _log(api: ClusterApi, namespace: str, pod: str, cause: Trouble) -> str:
+    text = ""
+    for previous in dict.fromkeys((cause.previous, False)):
+        text = api.log(namespace, pod, cause.container, previous=previous, lines=_LOG_LINES).strip()
+        if text:
+            break
+    return " | ".join(clean(line) for line in text.splitlines()[-_LOG_LINES:] if line.strip())
+
+
+def _events(api: ClusterApi, namespace: str, about: Document) -> str:
+    """The newest warnings about a resource; empty where there are none, or they may not be read."""
+    metadata = about["metadata"]
+    try:
+        found = api.list(EVENTS, namespace, fields=f"involvedObject.name={metadata['name']}")
+    except DeployError as exc:
+        return f"; its events cannot be read ({clean(str(exc))})"
+    warnings = [
+        event
+        for event in found
+        if event.get("type") == "Warning"
+        and (event.get("involvedObject") or {}).get("uid") in (None, "", metadata.get("uid"))
+    ]
+    warnings.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+    said = [f"{event.get('reason')}: {clean(event.get('message') or '')}" for event in warnings]
+    newest = list(dict.fromkeys(reversed(said)))[:_EVENTS]
+    return f"; events: {'; '.join(newest)}" if newest else ""
+
+
+def _without_pods(api: ClusterApi, namespace: str, variant: Variant) -> Reason:
+    """Where there is no pod at all the Deployment says why, or KServe, which made none."""
+    deployment = api.get(DEPLOYMENTS, namespace, variant.service)
+    if deployment is None:
+        service: Document = {"metadata": {"name": variant.model}}
+        said = _events(api, namespace, service)
+        return Reason(f"KServe has made no Deployment {variant.service!r} yet{said}", False, True)
+    conditions = (deployment.get("status") or {}).get("conditions") or []
+    failed = [c for c in conditions if c.get("type") == "ReplicaFailure" and c["status"] == "True"]
+    if failed:
+        message = clean(str(failed[0].get("message", "")))
+        text = f"its pods cannot be created: {failed[0].get('reason', '')}: {message}"
+        return Reason(text + _events(api, namespace, deployment), False, True)
+    return Reason(f"Deployment {variant.service!r} has no pods yet")
+
+
+def pods_of(api: ClusterApi, namespace: str, variant: Variant) -> list[Document]:
+    """Reads the pods of a variant, those that are leaving too."""
+    return api.list(PODS, namespace, labels=variant.selector)

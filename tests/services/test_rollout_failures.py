@@ -1,0 +1,235 @@
+"""Versions that fail on KServe: the last good one serves on, and the reason is said."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.deploy.cluster_connection import connect
+from components.deploy.journal import Journal
+from components.deploy.lease import Lease
+from components.deploy.pace import Pace
+from components.deploy.variants import good_of
+from components.errors import DeployError
+from tests.kubernetes_api import Call, Cluster
+from tests.kubernetes_api.cluster import Behaviour
+from tests.rollouts import (
+    NAME,
+    NAMESPACE,
+    PACE,
+    Bundles,
+    build_bundles,
+    check_served,
+    deploy,
+    expire_lease,
+    names_of_pods,
+    service_of,
+    share_of,
+    started,
+)
+from tests.serving import wait_for
+
+IMPATIENT = Pace(poll_s=0.005, sample_s=0.005, drain_s=0.05, ready_s=0.5, grace_s=0.1, retry_s=0.01)
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
+    return build_bundles(tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> Iterator[Cluster]:
+    with started(tmp_path, monkeypatch, bundles) as made:
+        yield made
+
+
+@pytest.fixture
+def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> Iterator[Cluster]:
+    """A cluster without the Gateway API."""
+    with started(tmp_path, monkeypatch, bundles, gateway_api=False) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("unpullable", r"cannot pull its image: ImagePullBackOff: .*events: "),
+        ("crashing", r"crashes: CrashLoopBackOff \(exit code 3.*log ends: no memory \| the end"),
+        ("storage", r"container 'storage-initializer' crashes: .*log ends: no memory \| the end"),
+        ("quota", r"its pods cannot be created: FailedCreate: .*exceeded quota"),
+        ("unschedulable", r"finds no node: Unschedulable: .*; events: FailedScheduling: "),
+        ("never", r"after 0.5 s: 0 of 1 pods are ready; pod '.*' is not ready; events: Unhealthy"),
+        ("wrong", r"golden rows 0, 1, 2, 3 of 4 differ"),
+        ("erring", r"failed \d+ of \d+ requests, serve.max_error_ratio is 0.01; the stable"),
+        ("metrics_gone", r"cannot be watched: .*/metrics: HTTP Error 404"),
+    ],
+)
+def test_version_that_fails_is_put_back_with_the_reason(
+    cluster: Cluster, bundles: Bundles, behaviour: Behaviour, said: str
+) -> None:
+    deploy(bundles.release(1))
+    before, there = service_of(cluster)["spec"], names_of_pods(cluster)
+    cluster.behave(2, behaviour, log=["no memory", "the end"], exit_code=3)
+    with pytest.raises(DeployError, match=f"version 2 of 'fares' was put back, .*{said}"):
+        deploy(bundles.release(2), pace=IMPATIENT)
+    check_served(cluster, 1)
+    assert service_of(cluster)["spec"] == before
+    assert names_of_pods(cluster) == there
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "serve", "said"),
+    [
+        ("slow_answers", {"latency_ms": 50.0}, "took .* ms for one row, the budget"),
+        ("slow_under_traffic", {"latency_ms": 100.0}, "took longer than serve.latency_ms, 100 ms"),
+    ],
+)
+def test_version_over_its_latency_budget_is_put_back(
+    cluster: Cluster, bundles: Bundles, behaviour: Behaviour, serve: dict[str, float], said: str
+) -> None:
+    deploy(bundles.release(1))
+    cluster.behave(2, behaviour)
+    with pytest.raises(DeployError, match=said):
+        deploy(bundles.release(2), **serve)
+    check_served(cluster, 1)
+
+
+def test_first_version_that_fails_leaves_nothing(cluster: Cluster, bundles: Bundles) -> None:
+    cluster.behave(1, "crashing")
+    with pytest.raises(DeployError, match="was put back, nothing is served: .*CrashLoopBackOff"):
+        deploy(bundles.release(1))
+    cluster.settle()
+    assert cluster.api.list("InferenceService", NAMESPACE) == []
+    assert names_of_pods(cluster) == set()
+    cluster.behave(1, "ready")
+    deploy(bundles.release(1))
+    check_served(cluster, 1)
+
+
+def test_reason_holds_no_secret(cluster: Cluster, bundles: Bundles) -> None:
+    deploy(bundles.release(1))
+    cluster.behave(
+        2,
+        "storage",
+        log=[
+            "fetching https://user:hunter2@store/bucket?X-Amz-Signature=0011aabb&part=7",
+            "AWS_SECRET_ACCESS_KEY=abcdefgh Authorization: Bearer eyJhbGciOi",
+        ],
+    )
+    with pytest.raises(DeployError) as failed:
+        deploy(bundles.release(2))
+    said = str(failed.value)
+    assert "store/bucket" in said
+    assert "part=7" in said
+    assert [s for s in ("hunter2", "0011aabb", "abcdefgh", "eyJhbGciOi") if s in said] == []
+
+
+def test_version_that_crashes_under_traffic_is_put_back(cluster: Cluster, bundles: Bundles) -> None:
+    deploy(bundles.release(1))
+
+    def crash(call: Call) -> None:
+        if call.resource == "inferenceservices" and share_of(cluster) == 50:
+            cluster.behave(2, "crashing", log=["no memory"])
+
+    cluster.api.on_call(crash, moment="answered", verbs=["patch"])
+    with pytest.raises(DeployError, match="put back"):
+        deploy(bundles.release(2), watch_s=0.5)
+    cluster.api.on_call(None)
+    cluster.settle()
+    assert cluster.serving(NAME) == {1}
+    assert cluster.traffic(NAME) == {1: 100}
+
+
+def test_version_that_was_promoted_by_a_killed_deployment_and_crashes_is_put_back(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    deploy(bundles.release(1))
+    good = good_of(service_of(cluster))
+    deploy(bundles.release(2))
+    with Lease(connect(), NAMESPACE, NAME, PACE) as lease:
+        lease.keep(Journal(phase="moving", version=2, newest=1, good=good))
+    cluster.behave(2, "crashing", log=["no memory"])
+    cluster.behave(3, "unpullable")
+    assert wait_for(lambda: 2 not in cluster.versions(NAME))
+    with pytest.raises(DeployError, match="version 3 of 'fares' was put back, version 1 is served"):
+        deploy(bundles.release(3))
+    cluster.settle()
+    assert cluster.serving(NAME) == {1}
+    assert cluster.traffic(NAME) == {1: 100}
+    assert set(cluster.versions(NAME)) == {1}
+    assert service_of(cluster)["spec"]["predictor"] == good.predictor
+
+
+def test_candidate_of_another_killed_deployment_is_taken_away_first(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    deploy(bundles.release(1))
+    left: list[dict[str, Any]] = []
+
+    def die(call: Call) -> str | None:
+        if share_of(cluster) == 50:
+            left.append(service_of(cluster))
+            return "drop"
+        return None
+
+    # Whoever loses the API for good in the middle leaves as much as who is killed.
+    cluster.api.on_call(die, moment="arrived")
+    hasty = Pace(poll_s=0.005, sample_s=0.005, ready_s=30, retry_s=0.0001)
+    with pytest.raises(DeployError, match="could not be put back: .*gave no answer"):
+        deploy(bundles.release(2), pace=hasty)
+    cluster.api.on_call(None)
+    assert left[0]["spec"]["canary"][0]["predictor"]["name"] == "v2"
+    expire_lease(cluster)
+    deploy(bundles.release(3))
+    check_served(cluster, 3)
+
+
+def test_stable_version_that_is_down_is_replaced_at_once(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    replicas = {"min": 2, "max": 3}
+    deploy(bundles.release(1), replicas=replicas)
+    cluster.behave(1, "crashing")
+    assert wait_for(lambda: 1 not in cluster.versions(NAME))
+    deploy(bundles.release(2), replicas=replicas, canary=[10, 50])
+    cluster.settle()
+    assert cluster.serving(NAME) == {2}
+    assert cluster.traffic(NAME) == {2: 100}
+
+
+def test_without_traffic_a_version_goes_on(
+    cluster: Cluster, bundles: Bundles, caplog: pytest.LogCaptureFixture
+) -> None:
+    deploy(bundles.release(1))
+    cluster.load(0)
+    deploy(bundles.release(2))
+    check_served(cluster, 2)
+    assert "no traffic in 0 s at 50 %" in caplog.text
+
+
+def test_stable_version_that_restarts_condemns_nobody(cluster: Cluster, bundles: Bundles) -> None:
+    deploy(bundles.release(1))
+
+    def restart(call: Call) -> None:
+        if share_of(cluster) == 50:
+            cluster.restart(1)
+            cluster.api.on_call(None)
+
+    cluster.api.on_call(restart, moment="answered", verbs=["patch"])
+    deploy(bundles.release(2), watch_s=0.2)
+    cluster.settle()
+    assert cluster.serving(NAME) == {2}
+
+
+@pytest.mark.parametrize("behaviour", ["crashing", "wrong", "erring", "metrics_gone"])
+def test_without_gateway_api_a_version_that_fails_is_put_back(
+    plain: Cluster, bundles: Bundles, behaviour: Behaviour
+) -> None:
+    deploy(bundles.release(1))
+    before = service_of(plain)["spec"]
+    plain.behave(2, behaviour)
+    with pytest.raises(DeployError, match="version 2 of 'fares' was put back, version 1 is served"):
+        deploy(bundles.release(2))
+    check_served(plain, 1)
+    assert service_of(plain)["spec"] == before

@@ -1,0 +1,84 @@
+"""The way to one variant alone, from where its Service cannot be reached."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.deploy.cluster_connection import connect
+from components.deploy.entrance import entrance
+from components.deploy.variants import Variant
+from components.errors import DeployError
+
+VARIANT = Variant("churn", "v2", 2, 0)
+SERVICE = "/api/v1/namespaces/models/services/churn-v2-predictor"
+# Nobody listens there, as nobody does at a cluster's address outside of it.
+ADDRESS = {"clusterIP": "127.0.0.1", "ports": [{"name": "grpc", "port": 8081}, {"port": 9}]}
+PROXY = f"{SERVICE}:9/proxy/v1/models/churn:predict"
+
+
+class ApiServer(BaseHTTPRequestHandler):
+    """As much of an API server as passes a request on."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        found = self.path == SERVICE
+        missing = {"details": {"name": "churn"}, "reason": "NotFound"}
+        self._answer(200 if found else 404, {"spec": ADDRESS} if found else missing)
+
+    def do_POST(self) -> None:  # noqa: N802
+        rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["instances"]
+        assert self.path == PROXY
+        predictions = [row["age"] for row in rows if row["age"] is not None]
+        self._answer(200, {"predictions": predictions})
+
+    def _answer(self, status: int, document: object) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps quiet."""
+
+
+@pytest.fixture(autouse=True)
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ApiServer)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    document = {
+        "current-context": "a",
+        "clusters": [{"name": "a", "cluster": {"server": url}}],
+        "users": [{"name": "a", "user": {}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(document), encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_entrance_from_elsewhere_goes_through_the_api_server() -> None:
+    ask, quick = entrance(connect(0.01), "models", VARIANT, [])
+    assert not quick
+    assert ask([{"age": 30.0}, {"age": 61.5}]) == [30.0, 61.5]
+
+
+def test_entrance_through_the_api_server_reads_answers_as_strictly() -> None:
+    ask, _ = entrance(connect(0.01), "models", VARIANT, [])
+    said = "'churn-v2-predictor' through the Kubernetes API answered 1 predictions to 2 rows"
+    with pytest.raises(DeployError, match=said):
+        ask([{"age": 30.0}, {"age": None}])
+
+
+def test_entrance_of_a_variant_without_a_service_says_so() -> None:
+    with pytest.raises(DeployError, match="version 3 of 'churn' has no Service"):
+        entrance(connect(0.01), "models", Variant("churn", "v3", 3, 0), [])

@@ -1,0 +1,134 @@
+"""The Lease that keeps two deployments of one model apart, on a real HTTP API."""
+
+import time
+from typing import Any
+
+import pytest
+
+from components.deploy.cluster_api import ClusterApi
+from components.deploy.cluster_connection import connect
+from components.deploy.journal import ANNOTATION, Good, Journal
+from components.deploy.lease import Lease, LeaseLostError
+from components.deploy.lease_document import holder_of
+from components.deploy.pace import Pace
+from components.errors import DeployError
+from tests.kubernetes_api import Api
+from tests.serving import wait_for
+
+SPACE = "models"
+PACE = Pace(poll_s=0.01, lease_s=30, queue_s=30, retry_s=0.01)
+GOOD = Good(version=3, predictor={"name": "v3"})
+
+
+@pytest.fixture
+def api(kubernetes_api: Api) -> ClusterApi:
+    kubernetes_api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
+    return connect(0.01)
+
+
+def lying(kubernetes_api: Api) -> dict[str, Any]:
+    found = kubernetes_api.get("Lease", "kubeloop-churn", SPACE)
+    assert found is not None
+    return found
+
+
+def held(kubernetes_api: Api, *, renewed: str, duration: int) -> None:
+    spec = {"holderIdentity": "other", "renewTime": renewed, "leaseDurationSeconds": duration}
+    metadata = {"name": "kubeloop-churn", "namespace": SPACE}
+    document = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
+    kubernetes_api.put(document | {"spec": spec})
+
+
+def test_lease_is_held_and_given_back(api: ClusterApi, kubernetes_api: Api) -> None:
+    with Lease(api, SPACE, "churn", PACE):
+        during = lying(kubernetes_api)
+    assert holder_of(during)
+    assert during["spec"]["leaseDurationSeconds"] == 30
+    assert holder_of(lying(kubernetes_api)) == ""
+
+
+def test_journal_outlives_its_deployment(api: ClusterApi) -> None:
+    kept = Journal(phase="rolling", version=4, newest=3, good=GOOD)
+    with Lease(api, SPACE, "churn", PACE) as lease:
+        assert lease.journal == Journal()
+        lease.keep(kept)
+    with Lease(api, SPACE, "churn", PACE) as lease:
+        assert lease.journal == kept
+
+
+def test_journal_that_is_none_names_the_lease(api: ClusterApi, kubernetes_api: Api) -> None:
+    with Lease(api, SPACE, "churn", PACE):
+        pass
+    found = lying(kubernetes_api)
+    found["metadata"]["annotations"] = {ANNOTATION: '{"phase": "asleep"}'}
+    kubernetes_api.put(found)
+    said = "'kubeloop/rollout' of the Lease 'kubeloop-churn' is not what deploy wrote"
+    with pytest.raises(DeployError, match=said), Lease(api, SPACE, "churn", PACE):
+        pass
+
+
+def test_lease_that_nobody_renews_is_taken_over(api: ClusterApi, kubernetes_api: Api) -> None:
+    """By the own clock: that of the other one may be wrong by minutes."""
+    ahead = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() + 100))
+    held(kubernetes_api, renewed=ahead, duration=1)
+    with Lease(api, SPACE, "churn", PACE):
+        spec = lying(kubernetes_api)["spec"]
+        assert spec["holderIdentity"] != "other"
+        assert spec["leaseTransitions"] == 1
+
+
+def test_lease_of_long_ago_is_taken_over_at_once(api: ClusterApi, kubernetes_api: Api) -> None:
+    held(kubernetes_api, renewed="2026-01-01T00:00:00.000000Z", duration=30)
+    with Lease(api, SPACE, "churn", Pace(queue_s=0, poll_s=0.01)):
+        assert lying(kubernetes_api)["spec"]["holderIdentity"] != "other"
+
+
+def test_lease_that_is_held_is_waited_for_and_left_alone(
+    api: ClusterApi, kubernetes_api: Api
+) -> None:
+    with Lease(api, SPACE, "churn", PACE):
+        holder = lying(kubernetes_api)["spec"]["holderIdentity"]
+        said = f"another deployment of 'churn' goes on: '{holder}' holds the Lease"
+        with (
+            pytest.raises(DeployError, match=said),
+            Lease(api, SPACE, "churn", Pace(poll_s=0.01, queue_s=0.1)),
+        ):
+            pass
+        assert lying(kubernetes_api)["spec"]["holderIdentity"] == holder
+
+
+def test_lease_is_renewed_while_it_is_held(api: ClusterApi, kubernetes_api: Api) -> None:
+    with Lease(api, SPACE, "churn", Pace(lease_s=0.3, poll_s=0.01)):
+        first = lying(kubernetes_api)["spec"]["renewTime"]
+        assert wait_for(lambda: lying(kubernetes_api)["spec"]["renewTime"] != first)
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_lost_answer_to_an_own_write_loses_nothing(
+    api: ClusterApi, kubernetes_api: Api, verb: str
+) -> None:
+    kubernetes_api.cut(verb, "leases", acted=True)
+    with Lease(api, SPACE, "churn", PACE) as lease:
+        lease.keep(Journal(version=2))
+        lease.check()
+    assert ANNOTATION in lying(kubernetes_api)["metadata"]["annotations"]
+
+
+def test_lease_in_other_hands_stops_its_former_holder(api: ClusterApi, kubernetes_api: Api) -> None:
+    with Lease(api, SPACE, "churn", PACE) as lease:
+        held(kubernetes_api, renewed="2026-11-21T10:00:00.000000Z", duration=30)
+        with pytest.raises(LeaseLostError, match="its holder is 'other' now"):
+            lease.renew()
+        with pytest.raises(LeaseLostError):
+            lease.check()
+    assert lying(kubernetes_api)["spec"]["holderIdentity"] == "other"
+
+
+def test_lease_that_cannot_be_renewed_in_time_stops_its_holder(
+    api: ClusterApi, kubernetes_api: Api
+) -> None:
+    with Lease(api, SPACE, "churn", Pace(lease_s=0.3, poll_s=0.01)) as lease:
+        kubernetes_api.fail("update", "leases", status=403, times=-1)
+        with pytest.raises(LeaseLostError, match="it could not be renewed in time"):
+            wait_for(lambda: lease.check(), 20)
+        kubernetes_api.release()

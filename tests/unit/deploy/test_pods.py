@@ -1,0 +1,122 @@
+"""What a pod's status says."""
+
+from typing import Any
+
+import pytest
+
+from components.deploy.pods import address, is_ready, restarts, trouble
+
+
+def pod(status: dict[str, Any], **metadata: str) -> dict[str, Any]:
+    ports = [
+        {"name": "grpc", "containerPort": 8081},
+        {"name": "http", "containerPort": 8080},
+    ]
+    return {
+        "metadata": {"name": "a", **metadata},
+        "spec": {"containers": [{"name": "kserve-container", "ports": ports}]},
+        "status": status,
+    }
+
+
+def condition(kind: str, status: str, **more: str) -> dict[str, str]:
+    return {"type": kind, "status": status, **more}
+
+
+def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
+    state = {"waiting": {"reason": reason, "message": message}}
+    return {"name": "kserve-container", "state": state, **more}
+
+
+READY = {"conditions": [condition("Ready", "True")], "podIP": "10.0.0.7"}
+
+
+def test_pod_that_is_leaving_is_not_ready() -> None:
+    assert is_ready(pod(READY))
+    assert not is_ready(pod(READY, deletionTimestamp="2026-11-21T10:00:00Z"))
+    assert not is_ready(pod({}))
+
+
+@pytest.mark.parametrize(
+    ("ip", "expected"),
+    [("10.0.0.7", "http://10.0.0.7:8080"), ("fd00::7", "http://[fd00::7]:8080"), ("", "")],
+)
+def test_address_is_the_port_named_http(ip: str, expected: str) -> None:
+    assert address(pod({"podIP": ip})) == expected
+
+
+def test_restarts_count_all_containers() -> None:
+    status = {
+        "initContainerStatuses": [{"name": "storage-initializer", "restartCount": 1}],
+        "containerStatuses": [{"name": "kserve-container", "restartCount": 2}],
+    }
+    assert restarts(pod(status)) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "final"),
+    [
+        (
+            {"containerStatuses": [waiting("ErrImagePull", "not found")]},
+            "container 'kserve-container' cannot pull its image: ErrImagePull: not found",
+            False,
+        ),
+        (
+            {"containerStatuses": [waiting("ImagePullBackOff", "back-off")]},
+            "container 'kserve-container' cannot pull its image: ImagePullBackOff: back-off",
+            True,
+        ),
+        (
+            {
+                "containerStatuses": [
+                    waiting(
+                        "CrashLoopBackOff",
+                        lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+                    )
+                ]
+            },
+            "container 'kserve-container' crashes: CrashLoopBackOff (exit code 137, OOMKilled)",
+            True,
+        ),
+        (
+            {"containerStatuses": [waiting("CreateContainerConfigError", "no secret 'a'")]},
+            "cannot be made as it is configured: CreateContainerConfigError: no secret 'a'",
+            True,
+        ),
+        (
+            {"conditions": [condition("PodScheduled", "False", reason="Unschedulable")]},
+            "finds no node: Unschedulable",
+            False,
+        ),
+        ({"phase": "Failed", "reason": "Evicted"}, "has failed: Evicted", True),
+    ],
+    ids=["pulling", "pull-back-off", "out-of-memory", "no-secret", "no-node", "evicted"],
+)
+def test_trouble_says_what_and_whether_waiting_helps(
+    status: dict[str, Any], said: str, final: bool
+) -> None:
+    found = trouble(pod(status))
+    assert found is not None
+    assert said in found.text
+    assert found.final is final
+
+
+@pytest.mark.parametrize(
+    "status",
+    [READY, {}, {"containerStatuses": [waiting("ContainerCreating")]}, {"phase": "Pending"}],
+    ids=["ready", "new", "creating", "pending"],
+)
+def test_trouble_of_a_pod_that_comes_up_is_none(status: dict[str, Any]) -> None:
+    assert trouble(pod(status)) is None
+
+
+def test_trouble_is_the_one_that_no_waiting_mends() -> None:
+    status = {
+        "initContainerStatuses": [
+            {"name": "storage-initializer", "state": {"terminated": {"exitCode": 1}}}
+        ],
+        "containerStatuses": [waiting("InvalidImageName")],
+    }
+    found = trouble(pod(status))
+    assert found is not None
+    assert found.final

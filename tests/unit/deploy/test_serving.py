@@ -1,0 +1,30 @@
+"""The parameter `serving`."""
+
+import pytest
+
+from components.deploy.serving import KServe, ModelServer, read_serving
+from components.errors import DeployError
+
+
+@pytest.mark.parametrize(
+    ("serving", "expected"),
+    [
+        ("http://127.0.0.1:8080", ModelServer("http://127.0.0.1:8080")),
+        ("https://models.example:443/", ModelServer("https://models.example:443")),
+        ("kserve://models", KServe("models")),
+        ("kserve://team-a/", KServe("team-a")),
+    ],
+)
+def test_read_serving_tells_a_model_server_from_a_namespace(
+    serving: str, expected: ModelServer | KServe
+) -> None:
+    assert read_serving(serving) == expected
+
+
+@pytest.mark.parametrize(
+    "serving", ["", "models", "ftp://models", "kserve://", "kserve://Models", "kserve://a/b"]
+)
+def test_read_serving_of_anything_else_says_what_was_expected(serving: str) -> None:
+    said = "cannot be deployed to: expected http://host:port of a model server, or kserve://"
+    with pytest.raises(DeployError, match=said):
+        read_serving(serving)
