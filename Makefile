@@ -10,6 +10,7 @@ TESTS ?= tests
 BASE ?= python:3.11-slim
 
 .PHONY: help run test setup lint lock manifests dashboards golden images images-push test-containers \
+	cluster-up cluster-down test-cluster \
 	bench bench-data bench-serve bench-soak bench-monitor test-kills demo-drift clean
 
 help: ## Show the commands.
@@ -71,6 +72,19 @@ images-push: ## Push the images that were built to REGISTRY=HOST[:PORT][/PATH].
 test-containers: setup images ## Test the images: train, serve and watch in containers (needs Docker).
 	$(BIN)/pytest tests/containers --docker -n 0
 
+cluster-up: setup ## Make a local cluster with everything in it; again is safe (needs Docker, kind, kubectl).
+	$(BIN)/python -m pipelines.cluster up
+
+cluster-down: setup ## Delete the local cluster with all that it holds.
+	$(BIN)/python -m pipelines.cluster down
+
+# One step of it, by the name that `.venv/bin/python -m pipelines.cluster steps` lists.
+cluster-%: setup
+	$(BIN)/python -m pipelines.cluster up $*
+
+test-cluster: setup ## Test on the cluster that KUBECONFIG names, in namespaces of its own (an hour).
+	$(BIN)/pytest tests/cluster --cluster -n 0
+
 bench: setup ## Print the benchmarks' tables.
 	for bench in loop scores; do $(BIN)/python tests/benchmarks/bench_$$bench.py || exit 1; done
 
@@ -80,7 +94,7 @@ bench-data: setup ## Print seconds and memory of 1, 4 and 10 million rows (20 mi
 bench-serve: setup ## Time our model server beside others (20 minutes; needs wrk).
 	$(BIN)/python tests/benchmarks/bench_serve.py
 
-bench-monitor: setup ## Time the monitor: acknowledged events, drift, rows to the alert (20 minutes; wrk).
+bench-monitor: setup ## Time the monitor: acknowledged events, drift, rows to the alert (25 minutes; wrk).
 	$(BIN)/python tests/benchmarks/bench_monitor.py
 
 test-kills: setup ## Kill the monitor 100 times under load, on SQLite and PostgreSQL (15 minutes).

@@ -5,7 +5,6 @@ once. Errors of the project's own family become one message and an exit status; 
 bug and keeps its traceback.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -14,12 +13,19 @@ import typer
 
 from components.errors import KubeloopError, SpecError
 from components.revision import VERSION
-from pipelines import bundle_commands, cluster_commands, destination, monitor_commands
+from pipelines import (
+    bundle_commands,
+    cluster_commands,
+    destination,
+    doctor_commands,
+    model_commands,
+    monitor_commands,
+    run_commands,
+)
 from pipelines.interruption import interrupt_on_signals
 from pipelines.local.result import Exit
 from pipelines.options import (
     DEFAULT_STATE,
-    NameArgument,
     SetOption,
     SpecPath,
     StateOption,
@@ -40,8 +46,11 @@ app = typer.Typer(
 
 
 app.add_typer(bundle_commands.app)
+app.add_typer(model_commands.app)
+app.add_typer(run_commands.app)
 app.add_typer(cluster_commands.app)
 app.add_typer(monitor_commands.app)
+app.add_typer(doctor_commands.app)
 
 
 @app.callback(help=_HELP)
@@ -160,63 +169,6 @@ def schema() -> None:
     from components.spec import schema as describe
 
     print(json.dumps(describe(), indent=2))
-
-
-@app.command(epilog="Example: kubeloop monitor --store monitor.db --port 9091")
-def monitor(
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|URL",
-            help="The database: a file, or a PostgreSQL URL without a password. Default: what "
-            f"KUBELOOP_MONITOR_STORE holds, else {DEFAULT_STATE / 'monitor.db'}.",
-        ),
-    ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, port_option("The port to listen on.", least=0)] = 9091,
-) -> None:
-    """Collect events and ground truth, and expose them as metrics."""
-    from components.monitor.service import serve as run_monitor
-    from components.monitor.storage.addresses import read_address
-
-    address = read_address(store, os.environ, otherwise=DEFAULT_STATE / "monitor.db")
-    run_monitor(host=host, port=port, store=address)
-
-
-@app.command(epilog="Example: kubeloop status breast-cancer")
-def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One model.")] = None,
-    state: StateOption = DEFAULT_STATE,
-) -> None:
-    """Show models, versions, what is served, and the last runs."""
-    from pipelines.history import show_status
-
-    show_status(state, name)
-
-
-@app.command(epilog="Example: kubeloop rollback breast-cancer --to 2")
-def rollback(
-    name: NameArgument,
-    to: Annotated[
-        int | None, typer.Option("--to", metavar="VERSION", help="Default: the one before.")
-    ] = None,
-    state: StateOption = DEFAULT_STATE,
-) -> None:
-    """Put an earlier version back into service, proved as any deployment is."""
-    from pipelines.rollback import roll_back
-
-    roll_back(state, name, to)
-
-
-@app.command(epilog="Example: kubeloop clean --keep 5")
-def clean(
-    keep: Annotated[int, typer.Option(min=0, metavar="N", help="Runs to keep for each model.")],
-    state: StateOption = DEFAULT_STATE,
-) -> None:
-    """Remove old runs; what is served, the champion and the version before it stay."""
-    from pipelines.history import clean_runs
-
-    clean_runs(state, keep)
 
 
 def main() -> NoReturn:

@@ -91,7 +91,7 @@ def compile_native(which: Pipeline, revision: str, namespace: str, image: str = 
 
     options = KubernetesManifestOptions(
         pipeline_name=which.full_name,
-        pipeline_version_name=f"{which.full_name}-{_suffix(revision)}",
+        pipeline_version_name=version_name(which, revision),
         pipeline_version_display_name=revision,
         namespace=namespace,
         include_pipeline_manifest=True,
@@ -109,6 +109,11 @@ def compile_native(which: Pipeline, revision: str, namespace: str, image: str = 
             "app.kubernetes.io/version": VERSION,
         }
     return _dump(*documents)
+
+
+def version_name(which: Pipeline, revision: str) -> str:
+    """Names the version of a pipeline that a revision makes: as Kubernetes takes it, and unique."""
+    return f"{which.full_name}-{_suffix(revision)}"
 
 
 def _compile(which: Pipeline, **options: Any) -> tuple[str, list[dict[str, Any]]]:

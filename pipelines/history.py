@@ -1,6 +1,7 @@
-"""What was run and is served: `kubeloop status` and `clean`."""
+"""What was run and is served on this machine: `kubeloop status` and `clean`."""
 
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.errors import StateError
+from components.monitor.retraining.leftovers import find_leftovers
 from components.register.registry import Registry, Version
 from pipelines.local.state import State, damaged, open_state, read_json, read_state
 from pipelines.screen import open_console
@@ -42,7 +44,8 @@ def show_status(folder: Path, name: str | None) -> None:
             raise StateError(msg)
         served = state.serving(model)
         console.print(Text.assemble((model, "bold"), f"  {_served_text(served)}"))
-        console.print(_version_table(versions, served))
+        number = int(served["version"]) if served else None
+        console.print(version_table(versions, number, _bundle_there))
         for line in watched.lines(model):
             console.print(Text(f"  {line}"))
         for run, result in runs[:5]:
@@ -51,12 +54,17 @@ def show_status(folder: Path, name: str | None) -> None:
 
 
 def clean_runs(folder: Path, keep: int) -> None:
-    """Removes old runs.
+    """Removes old runs, and what the retraining runs that the monitor started have left.
 
     Args:
         folder: the state folder.
         keep: how many of the newest runs of each model stay; so does each run whose bundle is
-            served, is champion, or is the version before the champion.
+            served, is champion, or is the version before the champion. Of retraining runs those
+            stay too that have not ended, or whose end the monitor has not taken note of.
+
+    Raises:
+        StateError: the folder holds nothing, or a file of it is damaged.
+        StoreError: the monitor's store cannot be read.
     """
     state = open_state(read_state(folder).root)
     needed = _needed(state)
@@ -75,6 +83,11 @@ def clean_runs(folder: Path, keep: int) -> None:
         if not link.exists():
             link.unlink()
     print(f"removed {removed} runs")
+    leftovers = find_leftovers(state.root, state.monitor_store, keep)
+    for leftover in leftovers:
+        shutil.rmtree(leftover)
+    if leftovers:
+        print(f"removed what {len(leftovers)} retraining runs left")
 
 
 def _needed(state: State) -> list[Path]:
@@ -109,21 +122,37 @@ def _runs(state: State, name: str) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def _version_table(versions: list[Version], served: dict[str, Any] | None) -> Table:
+def version_table(
+    versions: list[Version], served: int | None, bundle: Callable[[Version], str]
+) -> Table:
+    """Draws a model's versions, for either engine.
+
+    Args:
+        versions: as the registry lists them.
+        served: the one that is served; None for none.
+        bundle: says of a version where its bundle is.
+
+    Returns:
+        A row for each.
+    """
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("version", "", "trained", "run", "bundle"):
         table.add_column(column, no_wrap=True, overflow="fold")
     for version in versions:
         marks = ["champion"] * version.champion
-        marks += ["served"] * bool(served and served["version"] == version.number)
+        marks += ["served"] * (version.number == served)
         table.add_row(
             str(version.number),
             ", ".join(marks),
             Text(version.tags.get("kubeloop.trained_at", "")),
             Text(version.tags.get("kubeloop.run_id", "")),
-            "there" if Path(version.bundle).is_dir() else "gone",
+            bundle(version),
         )
     return table
+
+
+def _bundle_there(version: Version) -> str:
+    return "there" if Path(version.bundle).is_dir() else "gone"
 
 
 def _served_text(served: dict[str, Any] | None) -> str:

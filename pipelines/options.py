@@ -15,6 +15,22 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the spec, dotted."),
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
+HostOption = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        help="Kubeflow Pipelines, or its user interface; KF_PIPELINES_ENDPOINT if none.",
+    ),
+]
+NamespaceOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Of your profile, where Kubeflow has many users.")
+]
+TokenOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file", metavar="FILE", help="Holds the token for Kubeflow; a pod's own if none."
+    ),
+]
 DEFAULT_STATE = Path(".kubeloop")
 
 

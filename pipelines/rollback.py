@@ -1,4 +1,4 @@
-"""Puts an earlier version back into service: `kubeloop rollback`."""
+"""Puts an earlier version back into service on this machine: `kubeloop rollback`."""
 
 import json
 from pathlib import Path
@@ -31,10 +31,10 @@ def roll_back(folder: Path, name: str, to: int | None) -> None:
     """
     state = open_state(read_state(folder).root)
     registry = Registry(state.registry)
-    _choose(registry.versions(name), name, to)
+    _choose_here(registry.versions(name), name, to)
     with state.model_lock(name, _say_waiting) as lock, running(state, {}) as services:
         # The run that was waited for may have crowned another version.
-        chosen = _choose(registry.versions(name), name, to)
+        chosen = _choose_here(registry.versions(name), name, to)
         services.await_ready(state.logs)
         recover(name, lock, state, services)
         before = state.serving(name)
@@ -64,18 +64,35 @@ def _say_waiting(held: str) -> None:
     print(f"waiting for another run of this model to end{run and f': {run}'}", flush=True)
 
 
-def _choose(versions: list[Version], name: str, to: int | None) -> Version:
-    """Finds the version to roll back to; the versions come newest first."""
-    numbers = ", ".join(str(v.number) for v in versions) or "none"
-    if to is not None:
-        chosen = next((v for v in versions if v.number == to), None)
-    else:
-        crowned = next((v.number for v in versions if v.champion), 0)
-        chosen = next((v for v in versions if v.number < crowned), None)
+def choose(versions: list[Version], name: str, to: int | None, current: int) -> Version:
+    """Finds the version to roll back to.
+
+    Args:
+        versions: as the registry lists them, newest first.
+        name: the model.
+        to: the version that was asked for; None for the newest one before the current one.
+        current: the version to leave; 0 for none.
+
+    Returns:
+        The version.
+
+    Raises:
+        StateError: there is none; those that there are are named.
+    """
+    fitting = (v for v in versions if (v.number == to if to is not None else v.number < current))
+    chosen = next(fitting, None)
     if chosen is None:
+        numbers = ", ".join(str(v.number) for v in versions) or "none"
         wanted = f"version {to}" if to is not None else "version before the champion"
         msg = f"model {name!r} has no {wanted}: versions are {numbers}"
         raise StateError(msg)
+    return chosen
+
+
+def _choose_here(versions: list[Version], name: str, to: int | None) -> Version:
+    """Finds the version to roll back to, whose bundle is there."""
+    crowned = next((v.number for v in versions if v.champion), 0)
+    chosen = choose(versions, name, to, crowned)
     if not Path(chosen.bundle).is_dir():
         msg = f"the bundle of {name!r} version {chosen.number} is gone: {chosen.bundle!r}"
         raise StateError(msg)

@@ -1,4 +1,4 @@
-"""Lists and copies objects of s3:// and gs:// buckets through fsspec.
+"""Lists, copies and puts objects of s3:// and gs:// buckets through fsspec.
 
 Credentials are looked for here before anything is asked, because the libraries fall back on asking
 the cloud's metadata service, which hangs where there is none, or on asking without credentials,
@@ -101,6 +101,36 @@ def copy_object(place: str, target: Path, patience: Patience | None = None) -> N
         raise DataError(_said(place, exc)) from exc
 
 
+def put_object(source: Path, place: str, patience: Patience | None = None) -> bool:
+    """Puts a file into a bucket, unless an object of its size is there under the address.
+
+    Args:
+        source: the file.
+        place: an s3:// address that names its content, so that what is there is the same.
+        patience: how long to wait and how often to try; the usual one unless told.
+
+    Returns:
+        Whether it was put there now.
+
+    Raises:
+        DataError: the store does not take it whole; one sentence.
+    """
+    store = _store(place, patience or Patience())
+    size = source.stat().st_size
+    try:
+        if store.exists(place) and store.info(place)["size"] == size:
+            return False
+        store.put_file(str(source), place)
+        if (there := store.info(place)["size"]) != size:
+            msg = f"{place!r} cannot be uploaded: {there:,} of {size:,} bytes came; run again"
+            raise DataError(msg)
+    except DataError:
+        raise
+    except Exception as exc:
+        raise DataError(_said(place, exc, "uploaded")) from exc
+    return True
+
+
 def _store(place: str, patience: Patience) -> Any:
     from fsspec.config import conf
 
@@ -163,18 +193,18 @@ def _has_aws_credentials() -> bool:
     return any(os.environ.get(name) for name in _AWS) or mounted.is_file()
 
 
-def _said(place: str, exc: BaseException) -> str:
+def _said(place: str, exc: BaseException, deed: str = "fetched") -> str:
     if is_full(exc):
-        return f"source {place!r} cannot be fetched: the disk is full; make room there"
+        return f"source {place!r} cannot be {deed}: the disk is full; make room there"
     cause: BaseException | None = exc
     while cause is not None:
         for kind in type(cause).__mro__:
             if kind.__name__ in _KINDS:
-                return f"source {place!r} cannot be fetched: {_KINDS[kind.__name__]}"
+                return f"source {place!r} cannot be {deed}: {_KINDS[kind.__name__]}"
         cause = cause.__cause__ or cause.__context__
     if str(exc).startswith("Forbidden"):
         # gcsfs has no class for it.
-        return f"source {place!r} cannot be fetched: {_KINDS['PermissionError']}"
+        return f"source {place!r} cannot be {deed}: {_KINDS['PermissionError']}"
     code = getattr(exc, "code", None)
     status = f" ({code})" if isinstance(code, int) else ""
-    return f"source {place!r} cannot be fetched: the store fails{status}; run again later"
+    return f"source {place!r} cannot be {deed}: the store fails{status}; run again later"

@@ -7,14 +7,14 @@ _READ = frozenset({"get", "list", "watch"})
 # besides where the object is new.
 GRANTS = {
     "model-deployer": {
-        ("serving.kserve.io", "inferenceservices"): _READ | {"create", "patch", "delete"},
+        ("serving.kserve.io", "inferenceservices"): frozenset({"get", "create", "patch", "delete"}),
         ("coordination.k8s.io", "leases"): frozenset({"get", "create", "update"}),
-        ("apps", "deployments"): _READ,
-        ("", "pods"): _READ,
-        ("", "events"): _READ,
-        ("", "services"): frozenset({"get", "list"}),
+        ("apps", "deployments"): frozenset({"get"}),
+        ("", "pods"): frozenset({"list"}),
+        ("", "events"): frozenset({"list"}),
+        ("", "services"): frozenset({"get"}),
         ("", "pods/log"): frozenset({"get"}),
-        ("gateway.networking.k8s.io", "httproutes"): frozenset({"get", "list"}),
+        ("gateway.networking.k8s.io", "httproutes"): frozenset({"get"}),
     },
     # prometheus-operator v0.92.0: a PodMonitor is turned into discovery of pods alone.
     "prometheus": {("", "pods"): _READ},

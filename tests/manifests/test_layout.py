@@ -1,6 +1,7 @@
 """How the manifests are laid out: what is where, and what is pinned."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,28 @@ import pytest
 import yaml
 
 from components.revision import VERSION
-from tests.manifests.rendered import MANIFESTS, OVERLAYS, ROOT, needs_kubectl, overlay, title
+from tests.manifests.rendered import (
+    MANIFESTS,
+    OVERLAYS,
+    ROOT,
+    load,
+    needs_kubectl,
+    overlay,
+    render,
+    strings,
+    title,
+)
 from tests.manifests.schemas import KUBERNETES
 
 FILES = sorted(MANIFESTS.rglob("*.yaml"))
 BASE = [path for path in FILES if path.is_relative_to(MANIFESTS / "base")]
 PRODUCTION = MANIFESTS / "overlays" / "production"
+TAGS = {
+    "kubeloop/pipeline": VERSION,
+    "kubeloop/monitor": VERSION,
+    "kubeloop/serve": VERSION,
+    "kubeloop/serve-skops": f"{VERSION}-skops",
+}
 STEPS = sorted(path for path in (MANIFESTS / "platform").iterdir() if path.is_dir())
 # A tag or a release with a version's digits, and no branch.
 PINNED = re.compile(
@@ -74,12 +91,32 @@ def test_overlay_sets_every_image_to_the_version(name: str) -> None:
     assert kustomization["labels"][0]["pairs"] == {"app.kubernetes.io/version": VERSION}
     images = kustomization["images"]
     ours = {i["name"]: i["newTag"] for i in images if i["name"].startswith("kubeloop/")}
-    assert ours == {
-        "kubeloop/pipeline": VERSION,
-        "kubeloop/monitor": VERSION,
-        "kubeloop/serve": VERSION,
-        "kubeloop/serve-skops": f"{VERSION}-skops",
+    assert ours == TAGS
+    # A digest that somebody adds stands beside the tag, and says the same image for good.
+    digests = [image["digest"] for image in images if "digest" in image]
+    assert [digest for digest in digests if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest)] == []
+
+
+@needs_kubectl
+def test_overlay_with_digests_pins_every_image_and_keeps_its_tag(tmp_path: Path) -> None:
+    """As README says: `digest:` beside `newTag:`, of each image by its name."""
+    shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    file = tmp_path / "manifests" / "overlays" / "production" / "kustomization.yaml"
+    kustomization = read(file)
+    pins = {}
+    for number, image in enumerate(kustomization["images"]):
+        image["digest"] = f"sha256:{number:064x}"
+        pins[f"{image['newName']}:{image['newTag']}"] = image["digest"]
+    file.write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    documents = load(render(file.parent))
+    found = {
+        text
+        for document in documents
+        for path, text in strings(document)
+        if path.endswith("/image")
     }
+    assert found == {f"{image}@{digest}" for image, digest in pins.items()}
+    assert len(found) == len(TAGS)
 
 
 @needs_kubectl

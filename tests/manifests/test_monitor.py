@@ -54,6 +54,14 @@ def expanded(given: Document) -> list[str]:
     return [re.sub(r"\$\((\w+)\)", lambda m: known[m[1]], text) for text in given["args"]]
 
 
+def parameters(arguments: list[str]) -> dict[str, str]:
+    """What the monitor sends of the pipeline's parameters; each is named once."""
+    stated = [text.removeprefix("--parameter=") for text in arguments if "--parameter=" in text]
+    pairs = [text.split("=", 1) for text in stated]
+    assert len(dict(pairs)) == len(pairs), stated
+    return dict(pairs)
+
+
 @dataclass(frozen=True)
 class Running:
     port: int
@@ -171,9 +179,37 @@ def test_monitor_names_services_that_are_there(name: str) -> None:
         for d in of_kind(overlay(name), "Service")
         for p in d["spec"]["ports"]
     }
-    given = dict(text.split("=", 1) for text in expanded(container(name)[0]))
-    assert given["--address"] in services
-    assert given["--parameter"].removeprefix("registry=") in services
+    given = expanded(container(name)[0])
+    (address,) = (text.removeprefix("--address=") for text in given if "--address=" in text)
+    assert address in services
+    assert parameters(given)["registry"] in services
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_monitor_names_the_namespace_that_runs_deploy_to(name: str) -> None:
+    """A role grants the pipelines' account InferenceServices there, and nowhere else."""
+    granted = {
+        d["metadata"]["namespace"]
+        for d in of_kind(overlay(name), "Role")
+        for rule in d["rules"]
+        if "inferenceservices" in rule["resources"]
+    }
+    assert granted == {
+        parameters(expanded(container(name)[0]))["serving"].removeprefix("kserve://")
+    }
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_monitor_with_a_database_has_the_arguments_of_the_one_without(
+    name: str, tmp_path: Path
+) -> None:
+    """A list of arguments cannot be patched but as a whole: what is new in one is lacking there."""
+    plain, _ = container(name)
+    other, _ = container_of(production.with_database(tmp_path))
+    token = f"--kubeflow-token-file={PIPELINES_FILE}"
+    assert {text for text in plain["args"] if text != token and "--store=" not in text} == {
+        text for text in other["args"] if text != token
+    }
 
 
 @pytest.mark.parametrize(("name", "token"), [("kind", False), ("production", True)])

@@ -78,6 +78,22 @@ def test_secrets_fresh_cluster_gets_keys_and_passwords(api: Api, run: Run) -> No
     assert token != database["password"]
 
 
+def test_secrets_let_runs_read_what_was_uploaded_and_leave_keys_of_ones_own(
+    api: Api, run: Run
+) -> None:
+    run()
+    assert api.values("kubeflow", "kubeloop-sources") == {
+        "AWS_ACCESS_KEY_ID": "minio",
+        "AWS_SECRET_ACCESS_KEY": "a=b c",
+        "AWS_ENDPOINT_URL": "http://seaweedfs.kubeflow:9000",
+    }
+    api.put("kubeflow", "kubeloop-sources", AWS_ACCESS_KEY_ID="mine")
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert "secret/kubeloop-sources is there and stays" in done.stdout
+    assert api.values("kubeflow", "kubeloop-sources") == {"AWS_ACCESS_KEY_ID": "mine"}
+
+
 def test_secrets_say_no_value(api: Api, run: Run) -> None:
     done = run()
     said = done.stdout + done.stderr

@@ -16,6 +16,7 @@ from tests.scoring import table
 
 COMMANDS = ["run", "init", "check", "schema", "compile", "serve", "monitor", "status", "rollback"]
 COMMANDS += ["clean", "contract", "inspect", "predict", "render"]
+COMMANDS += ["submit", "schedule", "doctor", "feedback"]
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -46,7 +47,7 @@ def test_without_arguments_shows_the_commands(laptop: Laptop) -> None:
         (("run", "spec.yaml", "--grpc-port", "99999"), "Invalid value for '--grpc-port'"),
         (("run", "spec.yaml", "--monitor-port", "-1"), "Invalid value for '--monitor-port'"),
         (("serve", "bundle", "--port", "99999"), "Invalid value for '--port'"),
-        (("monitor", "--port", "-1"), "Invalid value for '--port'"),
+        (("monitor", "--port", "-1"), "argument --port: '-1': expected a port from 0 to 65535"),
         (("compile", "-o", "gone/t.yaml"), "cannot write 'gone/t.yaml': there is no folder 'gone'"),
         (("compile", "-o", "rows.csv/t.yaml"), "'rows.csv' is no folder; name another file"),
         (("compile", "-o", "."), "cannot write '.': it is a folder; name another file"),

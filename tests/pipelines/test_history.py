@@ -1,5 +1,6 @@
 """`status`, `rollback` and `clean` over a state folder that was made without a run."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from components.monitor.storage.records import Retraining
+from components.monitor.store import Store
 from components.register.registry import Registry
 from pipelines.local.state import State, open_state, write_json
 from tests.bundles import build
@@ -134,6 +137,28 @@ def read_only(laptop: Laptop, *arguments: str) -> "subprocess.CompletedProcess[s
         text=True,
         check=False,
     )
+
+
+def test_clean_removes_what_old_retraining_runs_left(laptop: Laptop) -> None:
+    followed, ended = (
+        laptop.state / "retraining" / f"2026110{day}T120000Z-{NAME}-ab12cd" for day in (1, 2)
+    )
+    for folder in (followed, ended):
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text("{}")
+        for path in (folder / "result.json", folder):
+            os.utime(path, (0, 0))
+    store = Store(State(laptop.state).monitor_store)
+    store.begin()
+    store.add_retraining(Retraining(followed.name, NAME, "drift", 1, "started", "", "{}"))
+    store.commit()
+    store.close()
+    done = laptop.run("clean", "--keep", "0")
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (
+        0,
+        ["removed what 1 retraining runs left"],
+    ), done.stderr
+    assert list((laptop.state / "retraining").iterdir()) == [followed]
 
 
 def test_clean_keeps_champion_and_the_version_before(made: Path) -> None:

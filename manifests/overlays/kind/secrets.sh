@@ -5,11 +5,11 @@ set -eu
 NAMESPACE=${NAMESPACE:-kubeloop}
 PIPELINES=${PIPELINES:-kubeflow}
 
-# put NAME: a Secret from the lines KEY=VALUE on standard input. Values go from pipe to pipe: neither
-# a command line nor a file ever holds them. The overlay is another field manager, so that neither
-# resets what the other has written.
+# put NAME [NAMESPACE]: a Secret from the lines KEY=VALUE on standard input. Values go from pipe to
+# pipe: neither a command line nor a file ever holds them. The overlay is another field manager, so
+# that neither resets what the other has written.
 put() {
-    kubectl --namespace "$NAMESPACE" create secret generic "$1" \
+    kubectl --namespace "${2:-$NAMESPACE}" create secret generic "$1" \
         --from-env-file=/dev/stdin --dry-run=client --output=yaml |
         kubectl apply --server-side --field-manager=kubeloop-secrets --filename=-
 }
@@ -18,12 +18,29 @@ random() {
     od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 }
 
-# A Secret cannot be used from another namespace, so its two keys are copied, under KServe's names.
-# A pipe does not tell that its first command failed, so that one is tried before.
-kubectl --namespace "$PIPELINES" get secret mlpipeline-minio-artifact --output=name >/dev/null
-kubectl --namespace "$PIPELINES" get secret mlpipeline-minio-artifact --output=go-template='AWS_ACCESS_KEY_ID={{.data.accesskey | base64decode}}
+# keys: those of the object store of Kubeflow Pipelines, under the names that KServe and boto know.
+keys() {
+    kubectl --namespace "$PIPELINES" get secret mlpipeline-minio-artifact --output=go-template='AWS_ACCESS_KEY_ID={{.data.accesskey | base64decode}}
 AWS_SECRET_ACCESS_KEY={{.data.secretkey | base64decode}}
-' | put object-store
+'
+}
+
+# A Secret cannot be used from another namespace, so its two keys are copied. A pipe does not tell
+# that its first command failed, so that one is tried before.
+kubectl --namespace "$PIPELINES" get secret mlpipeline-minio-artifact --output=name >/dev/null
+keys | put object-store
+
+# What runs read sources with, so that those which `kubeloop submit --upload` puts there are found.
+sources=$(kubectl --namespace "$PIPELINES" get secret kubeloop-sources --ignore-not-found --output=name)
+case $sources in
+*secret/kubeloop-sources*) echo "secret/kubeloop-sources is there and stays" ;;
+*)
+    {
+        keys
+        echo "AWS_ENDPOINT_URL=http://seaweedfs.$PIPELINES:9000"
+    } | put kubeloop-sources "$PIPELINES"
+    ;;
+esac
 
 # Asked at once and outside of a condition: an answer that fails must not look like one that is empty.
 known=$(kubectl --namespace "$NAMESPACE" get secret tracking-database monitor-webhook \

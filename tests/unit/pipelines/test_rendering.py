@@ -38,8 +38,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 def rendered(spec: Spec, wanted: Wanted) -> tuple[Any, ...]:
     """Version, place and runtime of what is rendered."""
     service = yaml.safe_load(render_service(spec, wanted, "kubeloop", ""))
-    model = service["spec"]["predictor"]["model"]
-    version = service["metadata"]["annotations"]["kubeloop/version"]
+    predictor = service["spec"]["predictor"]
+    model, version = predictor["model"], predictor["labels"]["app.kubernetes.io/version"]
     return version, model["storageUri"], model["runtime"]
 
 

@@ -1,0 +1,1 @@
+"""The cluster itself: a local one in one command, and what is wrong with any other."""

@@ -1,0 +1,119 @@
+"""The examination: this machine, then the cluster part by part, whatever one of them says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.revision import VERSION
+from pipelines.cluster.commands import ClusterError, environment
+from pipelines.cluster.doctor.installation import look_at_installation, look_at_models
+from pipelines.cluster.doctor.parts import PARTS, look_at_part
+from pipelines.cluster.doctor.reader import Reader, RefusedError, connect
+from pipelines.cluster.doctor.rights import look_at_rights
+from pipelines.cluster.doctor.serving import look_at_serving
+from pipelines.cluster.doctor.watching import look_at_watching
+from pipelines.cluster.findings import Finding, wrong
+from pipelines.cluster.tools import look_at_tools
+
+
+@dataclass
+class Examination:
+    """What was found.
+
+    Attributes:
+        namespace: where models are served.
+        context: of the user's configuration; empty for none.
+        findings: in the order in which they were made.
+    """
+
+    namespace: str
+    context: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return not wrong(self.findings)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of it for a program."""
+        return {
+            "version": VERSION,
+            "context": self.context,
+            "namespace": self.namespace,
+            "healthy": self.healthy,
+            "findings": [finding.document for finding in self.findings],
+        }
+
+
+def examine(context: str, namespace: str) -> Examination:
+    """Looks at everything; changes nothing.
+
+    Args:
+        context: of the user's configuration; empty for the current one.
+        namespace: where models are served.
+
+    Returns:
+        What was found. A thing that cannot be seen is a finding too.
+    """
+    found = Examination(namespace)
+    tools = list(look_at_tools(environment()))
+    try:
+        reader = connect(context)
+        found.context = reader.context
+        cluster = list(_server(reader))
+    except ClusterError as exc:
+        mend = "make cluster-up makes one on this machine; KUBECONFIG names another"
+        found.findings = [*tools, Finding("cluster", "server", "wrong", str(exc), mend)]
+        return found
+    # With a cluster at hand, what only making one needs is no fault.
+    found.findings = [*(_only_noted(finding) for finding in tools), *cluster]
+    looks: list[tuple[str, Iterator[Finding]]] = [
+        *(("platform", look_at_part(reader, part)) for part in PARTS),
+        ("kserve", look_at_serving(reader)),
+        ("kubeloop", look_at_installation(reader, namespace)),
+        ("monitoring", look_at_watching(reader, namespace)),
+        ("rights", look_at_rights(reader, namespace)),
+        ("models", look_at_models(reader, namespace)),
+    ]
+    for area, look in looks:
+        found.findings += _seen(area, look)
+    return found
+
+
+def _seen(area: str, look: Iterator[Finding]) -> Iterator[Finding]:
+    """What one look finds, up to where the API refuses it."""
+    try:
+        yield from look
+    except RefusedError as exc:
+        mend = "ask with an account that may read it" if exc.status in {401, 403} else ""
+        yield Finding(area, "not all of it can be seen", "note", str(exc), mend)
+
+
+def _server(reader: Reader) -> Iterator[Finding]:
+    told = reader.get("/version") or {}
+    where = f"{told.get('gitVersion', 'of no known version')} at {reader.server}"
+    yield Finding("cluster", "Kubernetes", "ok", where)
+    try:
+        nodes = reader.items("/api/v1/nodes")
+    except RefusedError as exc:
+        yield Finding("cluster", "nodes", "note", str(exc))
+        return
+    for node in nodes:
+        conditions = {c["type"]: c for c in node.get("status", {}).get("conditions", [])}
+        for kind, condition in conditions.items():
+            bad = condition["status"] != ("True" if kind == "Ready" else "False")
+            if bad:
+                said = f"{kind} is {condition['status']}: {condition.get('message', '')}"
+                name = node["metadata"]["name"]
+                yield Finding(
+                    "cluster", f"node {name}", "wrong", said, f"kubectl describe node {name}"
+                )
+
+
+def _only_noted(finding: Finding) -> Finding:
+    if finding.state != "wrong":
+        return finding
+    said = f"{finding.said} (for a local cluster alone)"
+    return Finding(finding.area, finding.name, "note", said, finding.mend)

@@ -1,0 +1,106 @@
+"""Who may do what: this account, and the one that pipeline runs have."""
+
+from collections.abc import Iterator
+
+from pipelines.cluster.doctor.reader import Document, Reader, RefusedError
+from pipelines.cluster.findings import Finding
+
+_AREA = "rights"
+_SELF = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_ROLE = "manifests/base/access/role.yaml"
+# What a person does: read what is served, and put an earlier version back (components/deploy).
+READING = (("serving.kserve.io", "inferenceservices", "get"), ("", "pods", "list"))
+WRITING = (
+    ("serving.kserve.io", "inferenceservices", "patch"),
+    ("coordination.k8s.io", "leases", "create"),
+    ("coordination.k8s.io", "leases", "update"),
+)
+
+
+def look_at_rights(reader: Reader, namespace: str) -> Iterator[Finding]:
+    """Asks what this account, and the account of pipeline runs, may do.
+
+    Args:
+        reader: the cluster.
+        namespace: where models are served.
+
+    Yields:
+        Findings.
+    """
+    yield _own(reader, namespace, READING, "kubeloop status")
+    yield _own(reader, namespace, WRITING, "kubeloop rollback")
+    yield from _runners(reader, namespace)
+
+
+def _own(
+    reader: Reader, namespace: str, wanted: tuple[tuple[str, str, str], ...], what: str
+) -> Finding:
+    denied = [
+        f"{verb} {resource}"
+        for group, resource, verb in wanted
+        if not _may(
+            reader, _SELF, "SelfSubjectAccessReview", _attributes(namespace, group, resource, verb)
+        )
+    ]
+    if not denied:
+        return Finding(_AREA, what, "ok", f"this account may, in {namespace}")
+    said = f"this account may not {', '.join(denied)} in {namespace}"
+    mend = f"a RoleBinding to the Role model-deployer ({_ROLE}) grants it"
+    return Finding(_AREA, what, "note", said, mend)
+
+
+def _runners(reader: Reader, namespace: str) -> Iterator[Finding]:
+    """The accounts that the RoleBinding of deploy names, asked by what the Role is to grant."""
+    api = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    binding = reader.get(f"{api}/rolebindings/model-deployer")
+    role = reader.get(f"{api}/roles/model-deployer")
+    if binding is None or role is None:
+        said = f"no Role or RoleBinding model-deployer in {namespace}: runs cannot deploy there"
+        yield Finding(_AREA, "pipeline runs", "wrong", said, "apply the overlay again")
+        return
+    for subject in binding.get("subjects") or []:
+        space = subject.get("namespace", "")
+        title = f"account {space}/{subject['name']}"
+        account = reader.get(f"/api/v1/namespaces/{space}/serviceaccounts/{subject['name']}")
+        if account is None:
+            said = "the RoleBinding model-deployer names it; it is not there"
+            mend = "name that of pipeline runs in the overlay's role-binding-model-deployer.yaml"
+            yield Finding(_AREA, title, "wrong", said, mend)
+        else:
+            yield _runner(
+                reader, namespace, title, f"system:serviceaccount:{space}:{subject['name']}"
+            )
+
+
+def _runner(reader: Reader, namespace: str, title: str, user: str) -> Finding:
+    path = f"/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews"
+    try:
+        denied = [
+            f"{verb} {resource}"
+            for group, resource, verb in (*READING, *WRITING)
+            if not _may(
+                reader,
+                path,
+                "LocalSubjectAccessReview",
+                {**_attributes(namespace, group, resource, verb), "user": user},
+            )
+        ]
+    except RefusedError as exc:
+        said = f"named by the RoleBinding; what it may do cannot be asked: {exc}"
+        return Finding(_AREA, title, "note", said)
+    if not denied:
+        return Finding(_AREA, title, "ok", f"runs may deploy to {namespace}")
+    said = f"runs may not {', '.join(denied)} in {namespace}"
+    return Finding(_AREA, title, "wrong", said, f"apply the overlay of this version: {_ROLE}")
+
+
+def _attributes(namespace: str, group: str, resource: str, verb: str) -> Document:
+    wanted = {"namespace": namespace, "group": group, "resource": resource, "verb": verb}
+    return {"resourceAttributes": wanted}
+
+
+def _may(reader: Reader, path: str, kind: str, spec: Document) -> bool:
+    body: Document = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+    if kind == "LocalSubjectAccessReview":
+        body["metadata"] = {"namespace": spec["resourceAttributes"]["namespace"]}
+    return bool(reader.post(path, body).get("status", {}).get("allowed"))

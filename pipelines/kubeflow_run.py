@@ -1,0 +1,175 @@
+"""Runs on Kubeflow Pipelines: created once, followed to their end, found again by their name."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pipelines.kubeflow import Kubeflow, named
+from pipelines.kubeflow_errors import KubeflowError, UnavailableError
+from pipelines.kubeflow_pipeline import Uploaded
+
+_ENDS: Final = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+# A server that is being rolled out, or a laptop that slept.
+PATIENCE_S: Final = 300.0
+_FIRST_PAUSE_S: Final = 0.2
+_PAUSE_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A run that is to be.
+
+    Attributes:
+        name: shown, and unique.
+        pipeline: the version to run.
+        parameters: its values.
+        experiment: KFP's id of the experiment.
+        root: address below which its artifacts lie; empty for the server's own.
+        service_account: of its pods; empty for the server's own.
+        description: for people.
+    """
+
+    name: str
+    pipeline: Uploaded
+    parameters: dict[str, Any]
+    experiment: str
+    root: str = ""
+    service_account: str = ""
+    description: str = ""
+
+
+def ensure_experiment(kubeflow: Kubeflow, name: str) -> str:
+    """Finds an experiment by its name, or creates it.
+
+    Returns:
+        KFP's id.
+
+    Raises:
+        KubeflowError: it can be neither found nor created.
+    """
+    found = kubeflow.call(
+        f"find the experiment {name!r}",
+        "experiments.experiment_service_list_experiments",
+        filter=named(name),
+        **kubeflow.scope,
+    )
+    if found.experiments:
+        return str(found.experiments[0].experiment_id)
+    made = kubeflow.call(
+        f"create the experiment {name!r}",
+        "experiments.experiment_service_create_experiment",
+        experiment=kubeflow.models.V2beta1Experiment(
+            display_name=name, namespace=kubeflow.namespace or None
+        ),
+    )
+    return str(made.experiment_id)
+
+
+def create_run(kubeflow: Kubeflow, wish: Wish) -> str:
+    """Creates a run, once: where the answer is lost, the run is looked for by its name.
+
+    Returns:
+        KFP's id.
+
+    Raises:
+        KubeflowError: it was not created.
+    """
+    what = f"create the run {wish.name!r}"
+    run = kubeflow.models.V2beta1Run(
+        display_name=wish.name,
+        description=wish.description,
+        experiment_id=wish.experiment,
+        service_account=wish.service_account or None,
+        **what_runs(kubeflow, wish),
+    )
+    try:
+        made = kubeflow.call(what, "runs.run_service_create_run", run=run)
+    except UnavailableError:
+        found = find_run(kubeflow, wish.name)
+        if found is None:
+            raise
+        return str(found.run_id)
+    if not made.run_id:
+        msg = f"cannot {what}: {kubeflow.host} names no run; is it Kubeflow Pipelines 2?"
+        raise KubeflowError(msg)
+    return str(made.run_id)
+
+
+def what_runs(kubeflow: Kubeflow, wish: Wish) -> dict[str, Any]:
+    """What of a run and of a schedule says which pipeline runs, with which values."""
+    return {
+        "pipeline_version_reference": kubeflow.models.V2beta1PipelineVersionReference(
+            pipeline_id=wish.pipeline.pipeline, pipeline_version_id=wish.pipeline.version
+        ),
+        "runtime_config": kubeflow.models.V2beta1RuntimeConfig(
+            parameters=wish.parameters, pipeline_root=wish.root or None
+        ),
+    }
+
+
+def find_run(kubeflow: Kubeflow, name: str) -> Any:
+    """Finds a run by its name; None where there is none.
+
+    Raises:
+        KubeflowError: it cannot be asked for.
+    """
+    found = kubeflow.call(
+        f"find the run {name!r}",
+        "runs.run_service_list_runs",
+        filter=named(name),
+        **kubeflow.scope,
+    )
+    return found.runs[0] if found.runs else None
+
+
+def get_run(kubeflow: Kubeflow, run: str) -> Any:
+    """Asks for a run by KFP's id.
+
+    Raises:
+        KubeflowError: it is not there, or cannot be asked for.
+    """
+    return kubeflow.call(f"follow the run {run}", "runs.run_service_get_run", run_id=run)
+
+
+def follow_run(
+    kubeflow: Kubeflow,
+    run: str,
+    look: Callable[[Any, datetime], object],
+    say: Callable[[str], None],
+    patience_s: float = PATIENCE_S,
+) -> Any:
+    """Follows a run to its end; a server that is away for a while is waited for.
+
+    Args:
+        kubeflow: where it runs.
+        run: KFP's id.
+        look: takes the run as it is, and the time, whenever it was asked for.
+        say: is told that the server does not answer, once each time that it stops.
+        patience_s: seconds that a server may be away.
+
+    Returns:
+        The run as it ended.
+
+    Raises:
+        KubeflowError: it cannot be followed; it goes on.
+    """
+    pause, silent_since = _FIRST_PAUSE_S, 0.0
+    while True:
+        try:
+            found = get_run(kubeflow, run)
+        except UnavailableError as exc:
+            if not silent_since:
+                silent_since = time.monotonic()
+                say(f"{exc}; asking again")
+            elif time.monotonic() - silent_since > patience_s:
+                msg = f"{exc}; the run goes on"
+                raise UnavailableError(msg) from exc
+        else:
+            silent_since = 0.0
+            look(found, datetime.now(UTC))
+            if found.state in _ENDS:
+                return found
+        time.sleep(pause)
+        pause = min(_PAUSE_S, 1.5 * pause)

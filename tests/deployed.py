@@ -1,0 +1,88 @@
+"""Models that are served in a cluster of tests/kubernetes_api and registered, for tests."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.bundle import Manifest
+from components.deploy.kserve_rollout import Release, roll_out
+from components.deploy.pace import Pace
+from components.register.registry import Registry
+from components.spec import from_json, parse
+from tests.bundles import Fitted, reseal
+from tests.kubernetes_api import Cluster
+
+NAMESPACE = "models"
+# A test's cluster has its own time: what is waited for there comes with the next look.
+QUICK = Pace(poll_s=0.02, ready_s=60.0, sample_s=0.02, drain_s=0.1, queue_s=60.0, retry_s=0.01)
+SPEC = """\
+name: churn
+task: binary
+source: s3://bucket/rows.csv
+target: Churn
+positive: "Yes"
+serve: {latency_ms: 5000, watch_s: 0, replicas: {min: 1, max: 1}, canary: [50]}
+"""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A model `churn`, its cluster and its registry.
+
+    Attributes:
+        cluster: where it is served.
+        registry: its address.
+        fitted: the bundle that all versions are copies of.
+        folder: for bundles.
+        store: a client of the object store; None where there is none.
+    """
+
+    cluster: Cluster
+    registry: str
+    fitted: Fitted
+    folder: Path
+    store: Any = None
+
+    def release(self, number: int, *, behaviour: str = "ready", **how: Any) -> Release:
+        """Registers a version, puts its bundle into the store, and says how its pods behave."""
+        manifest = self.fitted.manifest.model_copy(
+            update={"run_id": f"run-{number}", "spec": self._spec()}
+        )
+        folder = reseal(
+            self.fitted, self.folder / str(number), run_id=manifest.run_id, spec=manifest.spec
+        )
+        uri = f"minio://mlpipeline/v2/artifacts/kubeloop-training/{number}/package/1/bundle"
+        assert Registry(self.registry).register(manifest, uri) == number
+        self.cluster.put_bundle(uri.replace("minio", "s3"), folder)
+        self.cluster.behave(number, behaviour, **how)  # type: ignore[arg-type]
+        if self.store:
+            text = (folder / "bundle.json").read_bytes()
+            key = f"{uri.removeprefix('minio://mlpipeline/')}/bundle.json"
+            self.store.put_object(Bucket="mlpipeline", Key=key, Body=text)
+        read = Manifest.model_validate_json((folder / "bundle.json").read_bytes())
+        return Release(number, uri, read.runtime, read)
+
+    def serve(self, number: int) -> None:
+        """Brings a version into service and crowns it, as a run does."""
+        spec = from_json(parse(SPEC).to_json())
+        roll_out(
+            spec,
+            self.release(number),
+            namespace=NAMESPACE,
+            monitor="http://monitor:9091",
+            pace=QUICK,
+        )
+        Registry(self.registry).crown("churn", number)
+
+    @staticmethod
+    def _spec() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(parse(SPEC).to_json())
+        return found
+
+
+def empty_registry(made: Path, folder: Path) -> str:
+    """Copies a registry file whose tables are made, which costs a second each time."""
+    shutil.copyfile(made, folder / "registry.db")
+    return f"sqlite:///{folder / 'registry.db'}"

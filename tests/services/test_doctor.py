@@ -1,0 +1,289 @@
+"""`kubeloop doctor` on a machine without anything, and on clusters that lack one thing each."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines.cluster.doctor.examination import Examination, examine
+from pipelines.cluster.doctor.rights import READING, WRITING
+from pipelines.cluster.doctor.watching import selects
+from tests.healthy_cluster import OURS, Document, definition, deployment, document, furnish
+from tests.kubernetes_api import Api
+from tests.manifests.rendered import MANIFESTS, needs_kubectl, overlay
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[Document]:
+    return [d for d in overlay("kind") if d["kind"] != "InferenceService"]
+
+
+@pytest.fixture
+def healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rendered: list[Document]
+) -> Iterator[Api]:
+    """The platform and the overlay of kind, everything up."""
+    api = Api()
+    monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "kubeconfig")))
+    furnish(api, rendered)
+    yield api
+    api.close()
+
+
+def broken(found: Examination) -> list[str]:
+    return [f"{one.name}: {one.said}" for one in found.findings if one.state == "wrong"]
+
+
+@needs_kubectl
+def test_healthy_cluster_has_nothing_wrong_and_nothing_is_written(healthy: Api) -> None:
+    found = examine("", OURS)
+    assert broken(found) == []
+    said = {one.name: one.said for one in found.findings}
+    assert said["KServe"] == "v0.21.0"
+    assert said["Kubeflow Pipelines"] == "2.17.0"
+    assert said["Gateway API"] == "v1.5.1"
+    assert said["kubeloop status"] == f"this account may, in {OURS}"
+    assert {call.verb for call in healthy.calls} <= {"get", "list", "create"}
+    created = {call.resource for call in healthy.calls if call.verb == "create"}
+    assert {name for name in created if not name.endswith("reviews")} == set()
+    assert "secret-value" not in json.dumps(found.document)
+
+
+def gone(kind: str, name: str, namespace: str = "") -> Callable[[Api], None]:
+    return lambda api: api.remove(kind, name, namespace)
+
+
+def changed(kind: str, name: str, namespace: str, **parts: Any) -> Callable[[Api], None]:
+    def change(api: Api) -> None:
+        there = api.get(kind, name, namespace)
+        assert there is not None
+        api.put({**there, **parts})
+
+    return change
+
+
+def crashing(api: Api) -> None:
+    """The monitor's pod ends again and again."""
+    there = api.get("Deployment", "monitor", OURS)
+    assert there is not None
+    conditions = [{"type": "Available", "status": "False"}]
+    api.put({**there, "status": {"conditions": conditions}})
+    pod = document("v1", "Pod", "monitor-1", OURS)
+    pod["metadata"]["labels"] = there["spec"]["selector"]["matchLabels"]
+    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    last = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    pod["status"] = {"containerStatuses": [{"name": "monitor", "state": state, "lastState": last}]}
+    api.put({**pod, "spec": {"containers": [{"name": "monitor", "image": "a"}]}})
+
+
+def nameless(api: Api) -> None:
+    """MLflow is told other names than the ones by which it is asked."""
+    there = api.get("Deployment", "mlflow", OURS)
+    assert there is not None
+    there["spec"]["template"]["spec"]["containers"][0]["args"] = ["--allowed-hosts=elsewhere:5000"]
+    api.put(there)
+
+
+def unready(api: Api) -> None:
+    """A model whose predictor cannot be pulled."""
+    service = document("serving.kserve.io/v1beta1", "InferenceService", "churn", OURS)
+    service["spec"] = {"predictor": {}}
+    service["status"] = {"conditions": [{"type": "Ready", "status": "False"}]}
+    pod = document("v1", "Pod", "churn-1", OURS)
+    pod["metadata"]["labels"] = {"serving.kserve.io/inferenceservice": "churn"}
+    state = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+    pod["status"] = {"containerStatuses": [{"name": "kserve-container", "state": state}]}
+    pod["spec"] = {"containers": [{"name": "kserve-container", "image": "a"}]}
+    api.put(service, pod)
+
+
+ISVC = "inferenceservices.serving.kserve.io"
+DEAF = {"podMonitorSelector": {}, "ruleSelector": {}, "ruleNamespaceSelector": {}}
+# What is done to a healthy cluster, and what doctor then has to say of it, with its mend.
+CASES: dict[str, tuple[Callable[[Api], None], str, str]] = {
+    "kserve-kind": (gone("CustomResourceDefinition", ISVC), ISVC, "platform/05-kserve"),
+    "pipelines": (
+        gone("CustomResourceDefinition", "workflows.argoproj.io"),
+        "kinds are missing: workflows.argoproj.io",
+        "platform/03-kubeflow-pipelines",
+    ),
+    "namespace": (gone("Namespace", OURS), "is not there: Kubeloop is not", "overlays/kind"),
+    "monitor": (gone("Deployment", "monitor", OURS), "its deployment is not", "overlays/kind"),
+    "crash": (crashing, "monitor-1: monitor: CrashLoopBackOff (exit status 1)", "describe"),
+    "database": (gone("Secret", "tracking-database", OURS), "it is not there", "make cluster-over"),
+    "store": (
+        changed("Secret", "object-store", OURS, data={"AWS_ACCESS_KEY_ID": "YQ=="}),
+        "its keys are missing or empty: AWS_SECRET_ACCESS_KEY",
+        "make cluster-overlay",
+    ),
+    "runtime": (gone("ServingRuntime", "kubeloop-skops", OURS), "it is not there", "overlays"),
+    "image": (
+        changed("Node", "node", "", status={"images": [{"names": ["docker.io/other:1"]}]}),
+        "names no registry, and no node says that it has it",
+        "make cluster-images",
+    ),
+    "gateway": (
+        gone("Gateway", "kserve-ingress-gateway", "kserve"),
+        "KServe's configuration names it; it is not there",
+        "make cluster-gateway",
+    ),
+    "programmed": (
+        changed("Gateway", "kserve-ingress-gateway", "kserve", status={}),
+        "not programmed: no controller has looked at it",
+        "describe gateway",
+    ),
+    "hosts": (nameless, "403 'Invalid Host header'", "--allowed-hosts"),
+    "account": (
+        gone("ServiceAccount", "pipeline-runner", "kubeflow"),
+        "the RoleBinding model-deployer names it; it is not there",
+        "role-binding-model-deployer.yaml",
+    ),
+    "role": (gone("Role", "model-deployer", OURS), "runs cannot deploy there", "overlay"),
+    "scraped": (
+        changed("Prometheus", "k8s", "monitoring", spec=DEAF),
+        "no Prometheus selects monitor, predictors in kubeloop",
+        "spec.podMonitorNamespaceSelector",
+    ),
+    "alerts": (
+        gone("Alertmanager", "main", "monitoring"),
+        "there is no Alertmanager",
+        "a Prometheus of your own",
+    ),
+    "model": (
+        unready,
+        "not ready: churn-1: kserve-container: ErrImagePull (not found)",
+        "registry",
+    ),
+    "node": (
+        changed(
+            "Node",
+            "node",
+            "",
+            status={"conditions": [{"type": "DiskPressure", "status": "True", "message": "full"}]},
+        ),
+        "DiskPressure is True: full",
+        "kubectl describe node",
+    ),
+}
+
+
+@needs_kubectl
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_said_with_its_mend(healthy: Api, case: str) -> None:
+    change, said, mend = CASES[case]
+    change(healthy)
+    found = examine("", OURS)
+    assert not found.healthy
+    (one, *_) = [f for f in found.findings if f.state == "wrong" and said in f.said]
+    assert mend in one.mend
+
+
+@needs_kubectl
+def test_version_that_is_not_the_tested_one_is_a_note(healthy: Api) -> None:
+    old = deployment("kserve-controller-manager", "kserve", "kserve/kserve-controller:v0.20.0")
+    containers = old["spec"]["template"]["spec"]["containers"]
+    containers.insert(0, {"name": "kube-rbac-proxy", "image": "proxy:v0.18.0"})
+    healthy.put(old)
+    found = examine("", OURS)
+    assert broken(found) == []
+    (note,) = [one for one in found.findings if one.name == "KServe"]
+    assert note.said == "v0.20.0; Kubeloop's manifests are made for v0.21.0"
+
+
+@needs_kubectl
+def test_kserve_without_canaries_is_too_old(healthy: Api) -> None:
+    old = definition(ISVC)
+    old["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = {
+        "properties": {"predictor": {}}
+    }
+    healthy.put(old)
+    assert "canaries: InferenceServices have no spec.canary: this KServe is too old" in broken(
+        examine("", OURS)
+    )
+
+
+@needs_kubectl
+def test_what_an_account_may_not_read_is_a_note_that_quotes_the_server(healthy: Api) -> None:
+    rules = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}]
+    healthy.permit(rules, user="nobody")
+    found = examine("", OURS)
+    notes = [one.said for one in found.findings if one.state == "note"]
+    assert [text for text in notes if 'User "nobody" cannot' in text]
+    assert [text for text in notes if "this account may not patch inferenceservices" in text]
+
+
+def run(*arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-P", "-m", "pipelines.cli", "doctor", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    given = {**environment, **changes}
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=300)
+
+
+def test_machine_without_anything_is_told_so_in_sentences(tmp_path: Path) -> None:
+    nothing = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    done = run(**nothing)
+    assert (done.returncode, done.stderr) == (1, "")
+    for name in ("docker", "kind", "kubectl"):
+        assert f"✗ {name}: not installed; it " in done.stdout
+    assert "✗ server: no cluster is configured: " in done.stdout
+    assert "make cluster-up makes one on this machine" in done.stdout
+    assert "Traceback" not in done.stdout
+    told = json.loads(run("--json", **nothing).stdout)
+    assert (told["healthy"], told["context"]) == (False, "")
+    assert {one["state"] for one in told["findings"]} <= {"ok", "note", "wrong"}
+
+
+def test_rights_that_are_asked_for_are_those_of_the_role() -> None:
+    text = (MANIFESTS / "base" / "access" / "role.yaml").read_text(encoding="utf-8")
+    granted = {
+        (group, resource, verb)
+        for rule in yaml.safe_load(text)["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert {*READING, *WRITING} - granted == set()
+
+
+@needs_kubectl
+def test_server_that_does_not_answer_is_named(healthy: Api, tmp_path: Path) -> None:
+    config = tmp_path / "away"
+    text = Path(os.environ["KUBECONFIG"]).read_text().replace(healthy.url, "http://127.0.0.1:1")
+    config.write_text(text)
+    done = run(KUBECONFIG=str(config))
+    assert done.returncode == 1
+    assert "✗ server: http://127.0.0.1:1 gives no answer" in done.stdout
+
+
+@needs_kubectl
+def test_context_that_is_not_there_is_named(healthy: Api) -> None:
+    done = run("--context", "nowhere", KUBECONFIG=os.environ["KUBECONFIG"])
+    assert done.returncode == 1
+    assert "nowhere" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        (None, False),
+        ({}, True),
+        ({"matchLabels": {"release": "mine"}}, True),
+        ({"matchLabels": {"release": "other"}}, False),
+        ({"matchExpressions": [{"key": "release", "operator": "In", "values": ["mine"]}]}, True),
+        (
+            {"matchExpressions": [{"key": "release", "operator": "NotIn", "values": ["mine"]}]},
+            False,
+        ),
+        ({"matchExpressions": [{"key": "team", "operator": "Exists"}]}, False),
+        ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, True),
+    ],
+    ids=["absent", "empty", "same", "other", "in", "notin", "exists", "not"],
+)
+def test_selector_selects_as_kubernetes_says(selector: Document | None, expected: bool) -> None:
+    assert selects(selector, {"release": "mine"}) is expected
