@@ -8,9 +8,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from components.bundle import Manifest
-from components.deploy.kserve_rollout import Release, roll_back
-from components.deploy.kserve_status import observe
-from components.deploy.pace import PACE, Pace
+from components.deploy.kserve.pace import PACE, Pace
+from components.deploy.kserve.rollout import Release, roll_back
+from components.deploy.kserve.status import observe
 from components.errors import BundleError, DataError, StateError
 from components.ingest.objects import copy_object
 from components.register.registry import Registry, Version

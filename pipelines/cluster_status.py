@@ -12,12 +12,12 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from components.deploy.kserve_status import Observed, Variant, observe, observe_all
+from components.deploy.kserve.status import Observed, Variant, observe, observe_all
 from components.errors import StateError
 from components.register.registry import Registry
 from pipelines.history import version_table
-from pipelines.kubeflow import Kubeflow
-from pipelines.kubeflow_place import Place
+from pipelines.kubeflow.client import Kubeflow
+from pipelines.kubeflow.place import Place
 from pipelines.screen import open_console
 from pipelines.watch import Watch
 

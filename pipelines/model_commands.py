@@ -56,7 +56,7 @@ def status(
 
     place = None
     if host:
-        from pipelines.kubeflow_place import find_place
+        from pipelines.kubeflow.place import find_place
 
         place = find_place(host, namespace, token_file, os.environ)
     where = _namespace(serving)

@@ -82,6 +82,20 @@ SOURCES = Secret(
     ),
     files=True,
 )
+# What `components.register.stored` reads the champion's bundle with, from the object store in which
+# Kubeflow Pipelines keeps artifacts. Sources may lie in another one.
+BUNDLES = Secret(
+    "kubeloop-bundles",
+    variables=(
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ),
+    files=True,
+)
 # Its key `key` holds the bytes that `privacy: hash` is keyed with.
 PRIVACY = Secret("kubeloop-privacy", files=True)
 # What MLflow's client reads (mlflow/environment_variables.py).

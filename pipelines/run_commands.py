@@ -10,7 +10,7 @@ from components.errors import SpecError
 from pipelines.options import HostOption, NamespaceOption, SetOption, SpecPath, TokenOption
 
 if TYPE_CHECKING:
-    from pipelines.kubeflow_place import Place
+    from pipelines.kubeflow.place import Place
     from pipelines.submission import Submission
 
 app = typer.Typer()
@@ -158,7 +158,7 @@ def schedule(
 
 
 def _place(host: str, namespace: str, token_file: Path | None) -> "Place":
-    from pipelines.kubeflow_place import find_place
+    from pipelines.kubeflow.place import find_place
 
     return find_place(host, namespace, token_file, os.environ)
 

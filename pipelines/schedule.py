@@ -12,11 +12,11 @@ from rich.text import Text
 from components.errors import StateError
 from components.spec import Spec
 from pipelines.compile import Pipeline
-from pipelines.kubeflow import Kubeflow, named
-from pipelines.kubeflow_errors import KubeflowError, MissingError, UnavailableError
-from pipelines.kubeflow_pipeline import find_pipeline
-from pipelines.kubeflow_place import Place
-from pipelines.kubeflow_run import Wish, what_runs
+from pipelines.kubeflow.client import Kubeflow, named
+from pipelines.kubeflow.errors import KubeflowError, MissingError, UnavailableError
+from pipelines.kubeflow.pipeline import find_pipeline
+from pipelines.kubeflow.place import Place
+from pipelines.kubeflow.run import Wish, what_runs
 from pipelines.screen import open_console
 from pipelines.submission import Submission, make_reachable, make_wish
 

@@ -10,10 +10,10 @@ from rich.console import Console
 from components.revision import code_revision
 from components.spec import Spec
 from pipelines.compile import Pipeline
-from pipelines.kubeflow import Kubeflow
-from pipelines.kubeflow_pipeline import ensure_pipeline
-from pipelines.kubeflow_place import Place
-from pipelines.kubeflow_run import Wish, ensure_experiment
+from pipelines.kubeflow.client import Kubeflow
+from pipelines.kubeflow.pipeline import ensure_pipeline
+from pipelines.kubeflow.place import Place
+from pipelines.kubeflow.run import Wish, ensure_experiment
 from pipelines.run_parameters import Addresses, run_parameters
 from pipelines.upload import check_reachable, upload_sources
 

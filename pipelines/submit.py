@@ -13,13 +13,13 @@ from rich.table import Table
 
 from components.evaluation import Decision, Evaluation
 from components.spec import Spec, plan
-from pipelines.kubeflow import Kubeflow
-from pipelines.kubeflow_errors import KubeflowError
-from pipelines.kubeflow_log import last_words
-from pipelines.kubeflow_place import Place
-from pipelines.kubeflow_run import create_run, follow_run
-from pipelines.kubeflow_stages import Shown, Stage
-from pipelines.kubeflow_verdict import VerdictError, read_evaluation
+from pipelines.kubeflow.client import Kubeflow
+from pipelines.kubeflow.errors import KubeflowError
+from pipelines.kubeflow.log import last_words
+from pipelines.kubeflow.place import Place
+from pipelines.kubeflow.run import create_run, follow_run
+from pipelines.kubeflow.stages import Shown, Stage
+from pipelines.kubeflow.verdict import VerdictError, read_evaluation
 from pipelines.local.progress import choose_display
 from pipelines.local.result import Exit
 from pipelines.screen import open_console

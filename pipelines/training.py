@@ -11,7 +11,7 @@ from components.prepare.component import prepare
 from components.register.component import champion, crown, register
 from components.train.component import train
 from components.validate.component import validate
-from pipelines.pods import HOUR, MINUTE, NOTIFY, PRIVACY, REGISTRY, SOURCES, Size, furnish
+from pipelines.pods import BUNDLES, HOUR, MINUTE, NOTIFY, PRIVACY, REGISTRY, SOURCES, Size, furnish
 
 
 def uncached(task: dsl.PipelineTask) -> dsl.PipelineTask:
@@ -125,7 +125,7 @@ def training(
     # Two retries for what only reads, and for what does nothing the second time: `register` knows
     # its run, `crown` its version. One for `deploy`, which goes on where a lost pod left it, and
     # which a version that does not prove itself fails twice.
-    furnish(current, small, deadline_s=HOUR, retries=2, secrets=(REGISTRY,))
+    furnish(current, small, deadline_s=HOUR, retries=2, secrets=(REGISTRY, BUNDLES))
     furnish(table, data, deadline_s=6 * HOUR, retries=2, secrets=(SOURCES, PRIVACY))
     for task in (checked, parts, judged):
         furnish(task, data, deadline_s=6 * HOUR)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.bundle import Manifest
-from components.deploy.kserve_rollout import Release, roll_out
-from components.deploy.pace import Pace
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.rollout import Release, roll_out
 from components.register.registry import Registry
 from components.spec import from_json, parse
 from tests.bundles import Fitted, reseal

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from components.bundle import read
-from components.deploy.kserve_rollout import Release, roll_out
-from components.deploy.pace import Pace
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.rollout import Release, roll_out
 from components.deploy.serving import Proof
 from components.spec import Spec, parse
 from tests.bundles import Fitted, build, reseal

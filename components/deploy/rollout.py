@@ -44,12 +44,12 @@ def roll_out(
         return embedded.swap(spec, bundle, version, place.url, monitor)
     # The Kubernetes client's import takes a second, which one machine need not pay.
     from components.bundle import read
-    from components.deploy import kserve_rollout
+    from components.deploy.kserve import rollout as kserve
 
     manifest = read(bundle)
-    return kserve_rollout.roll_out(
+    return kserve.roll_out(
         spec,
-        kserve_rollout.Release(version, uri, manifest.runtime, manifest),
+        kserve.Release(version, uri, manifest.runtime, manifest),
         namespace=place.namespace,
         monitor=monitor,
         introduce=lambda: register_version(monitor, manifest, bundle, version),

@@ -7,7 +7,7 @@ for what a container waits for, the conditions of a pod's status, and the messag
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from components.deploy.reasons import clean
+from components.deploy.kserve.reasons import clean
 
 Document = dict[str, Any]
 

@@ -75,7 +75,7 @@ class Installation:
         """The version that is served, once KServe says that it is ready."""
         wait = ("wait", "--for=condition=Ready", "--timeout=5m", f"inferenceservice/{name}")
         kubectl("-n", self.namespace, *wait)
-        return str(self.service(name)["metadata"]["annotations"]["kubeloop/version"])
+        return str(self.service(name)["spec"]["predictor"]["labels"]["app.kubernetes.io/version"])
 
     def host(self, name: str) -> str:
         return str(urlsplit(self.service(name)["status"]["url"]).netloc)

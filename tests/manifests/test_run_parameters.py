@@ -17,7 +17,7 @@ from components.monitor.retraining.options import add_options, read_options
 from components.monitor.retraining.runner import Order
 from components.spec import parse
 from pipelines.compile import Pipeline, compile_pipeline
-from pipelines.kubeflow_place import Place
+from pipelines.kubeflow.place import Place
 from pipelines.run_parameters import find_addresses
 from pipelines.schedule import create_schedule
 from pipelines.submission import Submission

@@ -94,6 +94,18 @@ def test_secrets_let_runs_read_what_was_uploaded_and_leave_keys_of_ones_own(
     assert api.values("kubeflow", "kubeloop-sources") == {"AWS_ACCESS_KEY_ID": "mine"}
 
 
+def test_secrets_let_runs_fetch_bundles_and_follow_the_store(api: Api, run: Run) -> None:
+    run()
+    api.put("kubeflow", "mlpipeline-minio-artifact", accesskey="new", secretkey="newer")
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert api.values("kubeflow", "kubeloop-bundles") == {
+        "AWS_ACCESS_KEY_ID": "new",
+        "AWS_SECRET_ACCESS_KEY": "newer",
+        "AWS_ENDPOINT_URL": "http://seaweedfs.kubeflow:9000",
+    }
+
+
 def test_secrets_say_no_value(api: Api, run: Run) -> None:
     done = run()
     said = done.stdout + done.stderr

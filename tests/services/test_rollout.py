@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from components.deploy.kserve_rollout import Release, roll_back
-from components.deploy.kserve_status import observe, observe_all
+from components.deploy.kserve.rollout import Release, roll_back
+from components.deploy.kserve.status import observe, observe_all
 from components.deploy.rollout import roll_out
 from components.errors import DeployError
 from tests.bundles import GOLDEN

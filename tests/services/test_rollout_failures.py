@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from components.deploy.cluster_connection import connect
-from components.deploy.journal import Journal
-from components.deploy.lease import Lease
-from components.deploy.pace import Pace
-from components.deploy.variants import good_of
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.journal import Journal
+from components.deploy.kserve.lease import Lease
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.variants import good_of
 from components.errors import DeployError
 from tests.kubernetes_api import Call, Cluster
 from tests.kubernetes_api.cluster import Behaviour

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.deploy.cluster_connection import connect
-from components.deploy.cluster_resources import INFERENCE_SERVICES
-from components.deploy.cluster_resources import Call as Asked
-from components.deploy.kserve_rollout import Release
-from components.deploy.lease import Lease, LeaseLostError
-from components.deploy.pace import Pace
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES
+from components.deploy.kserve.cluster_resources import Call as Asked
+from components.deploy.kserve.lease import Lease, LeaseLostError
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.rollout import Release
 from components.errors import DeployError, SpecError
 from tests.kubernetes_api import Api, Call, Cluster
 from tests.rollouts import (

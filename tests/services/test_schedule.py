@@ -11,8 +11,8 @@ from components.errors import SpecError, StateError
 from components.spec import parse
 from pipelines import run_commands
 from pipelines.cron import read_cron
-from pipelines.kubeflow_errors import KubeflowError
-from pipelines.kubeflow_place import Place
+from pipelines.kubeflow.errors import KubeflowError
+from pipelines.kubeflow.place import Place
 from pipelines.run_parameters import find_addresses
 from pipelines.schedule import create_schedule, delete_schedule, list_schedules
 from pipelines.submission import Submission

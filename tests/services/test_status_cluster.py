@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from components.deploy.kserve_rollout import roll_out
-from components.deploy.kserve_status import observe
+from components.deploy.kserve.rollout import roll_out
+from components.deploy.kserve.status import observe
 from components.errors import DeployError, StateError
 from components.register.registry import Registry
 from components.spec import parse
 from pipelines.cluster_status import Sources, show_cluster_status
-from pipelines.kubeflow_errors import KubeflowError
-from pipelines.kubeflow_place import Place
+from pipelines.kubeflow.errors import KubeflowError
+from pipelines.kubeflow.place import Place
 from tests.bundles import Fitted, build
 from tests.deployed import NAMESPACE, QUICK, SPEC, Deployed, empty_registry
 from tests.kubeflow_api import KubeflowApi

@@ -19,11 +19,11 @@ from components.revision import code_revision
 from components.spec import Spec, SpecProblemsError, load, parse
 from pipelines import run_commands
 from pipelines.compile import Pipeline, compile_native
-from pipelines.kubeflow import Kubeflow
-from pipelines.kubeflow_errors import KubeflowError
-from pipelines.kubeflow_log import find_reason
-from pipelines.kubeflow_place import Place, find_place
-from pipelines.kubeflow_run import follow_run
+from pipelines.kubeflow.client import Kubeflow
+from pipelines.kubeflow.errors import KubeflowError
+from pipelines.kubeflow.log import find_reason
+from pipelines.kubeflow.place import Place, find_place
+from pipelines.kubeflow.run import follow_run
 from pipelines.local.result import Exit
 from pipelines.run_parameters import find_addresses, read_parameters
 from pipelines.submission import Submission

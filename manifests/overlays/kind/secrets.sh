@@ -30,16 +30,20 @@ AWS_SECRET_ACCESS_KEY={{.data.secretkey | base64decode}}
 kubectl --namespace "$PIPELINES" get secret mlpipeline-minio-artifact --output=name >/dev/null
 keys | put object-store
 
+# stored: the same with the store's address, as runs reach it.
+stored() {
+    keys
+    echo "AWS_ENDPOINT_URL=http://seaweedfs.$PIPELINES:9000"
+}
+
+# What runs fetch the champion's bundle with.
+stored | put kubeloop-bundles "$PIPELINES"
+
 # What runs read sources with, so that those which `kubeloop submit --upload` puts there are found.
 sources=$(kubectl --namespace "$PIPELINES" get secret kubeloop-sources --ignore-not-found --output=name)
 case $sources in
 *secret/kubeloop-sources*) echo "secret/kubeloop-sources is there and stays" ;;
-*)
-    {
-        keys
-        echo "AWS_ENDPOINT_URL=http://seaweedfs.$PIPELINES:9000"
-    } | put kubeloop-sources "$PIPELINES"
-    ;;
+*) stored | put kubeloop-sources "$PIPELINES" ;;
 esac
 
 # Asked at once and outside of a condition: an answer that fails must not look like one that is empty.

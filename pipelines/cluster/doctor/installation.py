@@ -147,7 +147,8 @@ def _parameters(arguments: list[str]) -> Iterator[Finding]:
 
 def _model(reader: Reader, namespace: str, service: Document) -> Finding:
     name = service["metadata"]["name"]
-    version = service["metadata"].get("annotations", {}).get("kubeloop/version", "")
+    labels = service["spec"].get("predictor", {}).get("labels", {})
+    version = labels.get("app.kubernetes.io/version", "")
     conditions = {c["type"]: c for c in service.get("status", {}).get("conditions", [])}
     ready = conditions.get("Ready", {})
     title = f"model {name}"

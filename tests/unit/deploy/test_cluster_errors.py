@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from components.deploy.cluster_errors import names_what_is_missing, refusal, retry_after
-from components.deploy.cluster_resources import INFERENCE_SERVICES, PODS, Call
-from components.deploy.reasons import clean
+from components.deploy.kserve.cluster_errors import names_what_is_missing, refusal, retry_after
+from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES, PODS, Call
+from components.deploy.kserve.reasons import clean
 
 PATCH = Call("patch", INFERENCE_SERVICES, "models", "churn")
 LOG = Call("get", PODS, "models", "churn-1", "log")

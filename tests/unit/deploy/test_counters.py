@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.deploy.counters import Reading, Tally, read_metrics
+from components.deploy.kserve.counters import Reading, Tally, read_metrics
 
 TEXT = """\
 # HELP kubeloop_requests_total Inference requests by HTTP status.

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.deploy.cluster_connection import connect
-from components.deploy.entrance import entrance
-from components.deploy.variants import Variant
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.entrance import entrance
+from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 
 VARIANT = Variant("churn", "v2", 2, 0)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components.deploy.inference_service import render
-from components.deploy.variants import ANNOTATIONS, LABELS
+from components.deploy.kserve.variants import ANNOTATIONS, LABELS
 from components.errors import SpecError
 from components.spec import Spec, parse
 from tests.bundles import GOLDEN, build

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.cluster_connection import connect
-from components.deploy.journal import ANNOTATION, Good, Journal
-from components.deploy.lease import Lease, LeaseLostError
-from components.deploy.lease_document import holder_of
-from components.deploy.pace import Pace
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.journal import ANNOTATION, Good, Journal
+from components.deploy.kserve.lease import Lease, LeaseLostError
+from components.deploy.kserve.lease_document import holder_of
+from components.deploy.kserve.pace import Pace
 from components.errors import DeployError
 from tests.kubernetes_api import Api
 from tests.serving import wait_for

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.deploy.pods import address, is_ready, restarts, trouble
+from components.deploy.kserve.pods import address, is_ready, restarts, trouble
 
 
 def pod(status: dict[str, Any], **metadata: str) -> dict[str, Any]:

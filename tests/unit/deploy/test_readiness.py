@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from components.deploy.cluster_connection import connect
-from components.deploy.pace import Pace
-from components.deploy.readiness import Waiting
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.readiness import Waiting
 from components.errors import DeployError
 from tests.kubernetes_api import Api
 from tests.rollouts import NAMESPACE

@@ -18,7 +18,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from components.deploy.kserve_status import observe
+from components.deploy.kserve.status import observe
 from components.errors import DeployError
 from tests.kubernetes_api import Call, Cluster
 from tests.kubernetes_api.api import Moment

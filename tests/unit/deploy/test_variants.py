@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.deploy.variants import (
+from components.deploy.kserve.variants import (
     Variant,
     candidate_name,
     candidate_of,

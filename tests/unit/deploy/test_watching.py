@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from components.deploy.counters import Tally
-from components.deploy.variants import Variant
-from components.deploy.watching import chance, judge
+from components.deploy.kserve.counters import Tally
+from components.deploy.kserve.variants import Variant
+from components.deploy.kserve.watching import chance, judge
 from components.errors import DeployError
 from components.spec.sections import Serve
 

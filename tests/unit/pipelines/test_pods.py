@@ -175,7 +175,7 @@ def test_secrets_reach_only_the_tasks_that_read_them(training: tuple[Any, Any]) 
     _, settings = training
     names = {label: set(secrets(given)) for label, given in settings.items() if secrets(given)}
     assert names == {
-        "exec-champion": {"kubeloop-registry"},
+        "exec-champion": {"kubeloop-registry", "kubeloop-bundles"},
         "exec-ingest": {"kubeloop-sources", "kubeloop-privacy"},
         "exec-register": {"kubeloop-registry"},
         "exec-crown": {"kubeloop-registry"},

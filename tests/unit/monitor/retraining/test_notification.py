@@ -123,7 +123,9 @@ def test_address_stands_in_no_log(counts: Counts, caplog: pytest.LogCaptureFixtu
 
 def test_queue_that_is_full_drops_and_never_waits(receiver: Receiver, counts: Counts) -> None:
     receiver.go_on.clear()
-    notifier = Notifier(receiver.address, count=counts, patience=QUICK)
+    # It must not give up meanwhile, however long this thread has to wait for its turn.
+    patience = Patience(tries=1, timeout=120)
+    notifier = Notifier(receiver.address, count=counts, patience=patience)
     notifier.start()
     notifier.tell("first")
     assert receiver.came.acquire(timeout=10)

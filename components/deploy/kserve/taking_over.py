@@ -7,15 +7,14 @@ found done. From the first write on a failure puts the last good version back.
 import logging
 from typing import Any
 
-from components.deploy.cluster_resources import ROUTES
-from components.deploy.guarding import or_back
-from components.deploy.journal import Good, Journal, Phase
-from components.deploy.newcomer import Newcomer, proof_of, prove_alone
-from components.deploy.pods import is_ready
-from components.deploy.reasons import pods_of
-from components.deploy.serving import Proof
-from components.deploy.site import Site
-from components.deploy.variants import (
+from components.deploy.kserve.cluster_resources import ROUTES
+from components.deploy.kserve.guarding import or_back
+from components.deploy.kserve.journal import Good, Journal, Phase
+from components.deploy.kserve.newcomer import Newcomer, proof_of, prove_alone
+from components.deploy.kserve.pods import is_ready
+from components.deploy.kserve.reasons import pods_of
+from components.deploy.kserve.site import Site
+from components.deploy.kserve.variants import (
     Variant,
     candidate_name,
     candidate_of,
@@ -27,6 +26,7 @@ from components.deploy.variants import (
     with_candidate,
     with_predictor,
 )
+from components.deploy.serving import Proof
 
 logger = logging.getLogger(__name__)
 

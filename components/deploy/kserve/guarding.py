@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from components.deploy.lease import LeaseLostError
-from components.deploy.newcomer import Newcomer
-from components.deploy.reasons import clean
-from components.deploy.restoring import put_back
-from components.deploy.site import Site
+from components.deploy.kserve.lease import LeaseLostError
+from components.deploy.kserve.newcomer import Newcomer
+from components.deploy.kserve.reasons import clean
+from components.deploy.kserve.restoring import put_back
+from components.deploy.kserve.site import Site
 from components.errors import DeployError
 
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.cluster_transport import Transport
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.cluster_transport import Transport
 from components.errors import DeployError
 
 _TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from components.deploy.cluster_api import ClusterApi, Document
-from components.deploy.cluster_errors import ALREADY_EXISTS, CONFLICT, ApiError
-from components.deploy.cluster_resources import LEASES
-from components.deploy.journal import ANNOTATION, Journal, read_journal
-from components.deploy.lease_document import is_free, lease_name
-from components.deploy.pace import Pace
+from components.deploy.kserve.cluster_api import ClusterApi, Document
+from components.deploy.kserve.cluster_errors import ALREADY_EXISTS, CONFLICT, ApiError
+from components.deploy.kserve.cluster_resources import LEASES
+from components.deploy.kserve.journal import ANNOTATION, Journal, read_journal
+from components.deploy.kserve.lease_document import is_free, lease_name
+from components.deploy.kserve.pace import Pace
 from components.errors import DeployError, KubeloopError
 
 logger = logging.getLogger(__name__)

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.kserve_service import KServeService
-from components.deploy.lease import Lease
-from components.deploy.pace import Pace
-from components.deploy.readiness import Waiting
-from components.deploy.watching import Watch
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.kserve_service import KServeService
+from components.deploy.kserve.lease import Lease
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.readiness import Waiting
+from components.deploy.kserve.watching import Watch
 
 if TYPE_CHECKING:
     from components.spec import Spec

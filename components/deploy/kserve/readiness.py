@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.cluster_resources import ROUTES
-from components.deploy.pace import Pace
-from components.deploy.pods import is_leaving, is_ready
-from components.deploy.reasons import Reason, clean, explain, pods_of
-from components.deploy.variants import Variant
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.cluster_resources import ROUTES
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.pods import is_leaving, is_ready
+from components.deploy.kserve.reasons import Reason, clean, explain, pods_of
+from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 
 logger = logging.getLogger(__name__)

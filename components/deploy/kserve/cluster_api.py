@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from components.deploy.cluster_errors import (
+from components.deploy.kserve.cluster_errors import (
     ApiError,
     names_what_is_missing,
     refusal,
 )
-from components.deploy.cluster_resources import PODS, SERVICES, Call, Resource
-from components.deploy.cluster_transport import Transport
+from components.deploy.kserve.cluster_resources import PODS, SERVICES, Call, Resource
+from components.deploy.kserve.cluster_transport import Transport
 
 Document = dict[str, Any]
 

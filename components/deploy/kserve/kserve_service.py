@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.cluster_errors import CONFLICT, ApiError
-from components.deploy.cluster_resources import INFERENCE_SERVICES
-from components.deploy.lease import Lease
-from components.deploy.pace import Pace
-from components.deploy.variants import is_ours
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.cluster_errors import CONFLICT, ApiError
+from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES
+from components.deploy.kserve.lease import Lease
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.variants import is_ours
 from components.errors import DeployError
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from components.deploy.journal import Good
+from components.deploy.kserve.journal import Good
 
 Document = dict[str, Any]
 

@@ -3,8 +3,8 @@
 import re
 from typing import Any, Final
 
-from pipelines.kubeflow import Kubeflow
-from pipelines.kubeflow_errors import KubeflowError
+from pipelines.kubeflow.client import Kubeflow
+from pipelines.kubeflow.errors import KubeflowError
 
 # How a traceback ends, of an error of our own and of any other.
 _OURS: Final = re.compile(r"^(?:components|pipelines)[\w.]*Error: ")

@@ -3,12 +3,12 @@
 import logging
 from typing import Any
 
-from components.deploy.journal import Journal
-from components.deploy.pods import is_ready
-from components.deploy.reasons import pods_of
-from components.deploy.restoring import put_back
-from components.deploy.site import Site
-from components.deploy.variants import candidate_of, good_of, stable_of
+from components.deploy.kserve.journal import Journal
+from components.deploy.kserve.pods import is_ready
+from components.deploy.kserve.reasons import pods_of
+from components.deploy.kserve.restoring import put_back
+from components.deploy.kserve.site import Site
+from components.deploy.kserve.variants import candidate_of, good_of, stable_of
 from components.errors import DeployError
 
 logger = logging.getLogger(__name__)

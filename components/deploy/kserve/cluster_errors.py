@@ -7,7 +7,7 @@ that is no Status comes from something in between, a proxy or a login page.
 import json
 from typing import Any
 
-from components.deploy.cluster_resources import Call
+from components.deploy.kserve.cluster_resources import Call
 from components.errors import DeployError
 
 # Reasons of the API's conventions on which deploy decides (k8s.io/apimachinery/pkg/apis/meta/v1).

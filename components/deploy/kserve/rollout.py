@@ -15,16 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components.deploy.cluster_connection import connect
-from components.deploy.cluster_resources import ROUTES
 from components.deploy.inference_service import render
-from components.deploy.leftovers import clear, refuse_older
-from components.deploy.newcomer import Newcomer
-from components.deploy.pace import PACE, Pace
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.cluster_resources import ROUTES
+from components.deploy.kserve.leftovers import clear, refuse_older
+from components.deploy.kserve.newcomer import Newcomer
+from components.deploy.kserve.pace import PACE, Pace
+from components.deploy.kserve.site import Site, site
+from components.deploy.kserve.taking_over import confirm, first, in_place, step_by_step
+from components.deploy.kserve.variants import stable_of
 from components.deploy.serving import Proof
-from components.deploy.site import Site, site
-from components.deploy.taking_over import confirm, first, in_place, step_by_step
-from components.deploy.variants import stable_of
 from components.errors import DeployError, SpecError
 
 if TYPE_CHECKING:

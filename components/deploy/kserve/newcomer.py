@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components.deploy.entrance import entrance
+from components.deploy.kserve.entrance import entrance
+from components.deploy.kserve.site import Site
+from components.deploy.kserve.variants import Variant
 from components.deploy.proving import prove
 from components.deploy.serving import Proof
-from components.deploy.site import Site
-from components.deploy.variants import Variant
 
 if TYPE_CHECKING:
     from components.bundle import Manifest

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components.deploy import model_server
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.cluster_connection import in_a_pod
-from components.deploy.cluster_resources import SERVICES
-from components.deploy.pods import address
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.cluster_connection import in_a_pod
+from components.deploy.kserve.cluster_resources import SERVICES
+from components.deploy.kserve.pods import address
+from components.deploy.kserve.variants import Variant
 from components.deploy.proving import Ask
-from components.deploy.variants import Variant
 from components.errors import DeployError
 
 Document = dict[str, Any]

@@ -20,7 +20,7 @@ from components.errors import DataError, KubeloopError
 from components.evaluation import JUDGEMENT, Evaluation
 from components.ingest.objects import copy_object, list_objects
 from pipelines.compile import Pipeline
-from pipelines.kubeflow import Kubeflow
+from pipelines.kubeflow.client import Kubeflow
 
 DEFAULT_ROOT: Final = "minio://mlpipeline/v2/artifacts"
 _ARTIFACT: Final = f"evaluation/{JUDGEMENT}"

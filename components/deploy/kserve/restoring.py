@@ -7,12 +7,12 @@ journal before anything is changed.
 import logging
 from typing import Any
 
-from components.deploy.journal import Good, Journal
-from components.deploy.lease import LeaseLostError
-from components.deploy.pods import is_ready
-from components.deploy.reasons import pods_of
-from components.deploy.site import Site
-from components.deploy.variants import (
+from components.deploy.kserve.journal import Good, Journal
+from components.deploy.kserve.lease import LeaseLostError
+from components.deploy.kserve.pods import is_ready
+from components.deploy.kserve.reasons import pods_of
+from components.deploy.kserve.site import Site
+from components.deploy.kserve.variants import (
     Variant,
     candidate_of,
     good_of,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.compile import Pipeline, compile_pipeline, version_name
-from pipelines.kubeflow import Kubeflow, named
-from pipelines.kubeflow_errors import KubeflowError, MissingError, TakenError
+from pipelines.kubeflow.client import Kubeflow, named
+from pipelines.kubeflow.errors import KubeflowError, MissingError, TakenError
 
 
 @dataclass(frozen=True)

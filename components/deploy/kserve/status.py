@@ -7,19 +7,21 @@ something is not well. Nothing is written.
 from dataclasses import dataclass
 from typing import Any
 
-from components.deploy import variants
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.cluster_connection import connect
-from components.deploy.cluster_resources import INFERENCE_SERVICES, LEASES
-from components.deploy.journal import Journal, read_journal
-from components.deploy.kserve_service import read_service
-from components.deploy.lease_document import holder_of, lease_name
-from components.deploy.pace import PACE
-from components.deploy.pods import is_leaving, is_ready
-from components.deploy.reasons import clean, explain, pods_of
+from components.deploy.kserve import variants
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES, LEASES
+from components.deploy.kserve.journal import Journal, read_journal
+from components.deploy.kserve.kserve_service import read_service
+from components.deploy.kserve.lease_document import holder_of, lease_name
+from components.deploy.kserve.pods import is_leaving, is_ready
+from components.deploy.kserve.reasons import clean, explain, pods_of
 
 Document = dict[str, Any]
 
+# Before a failed request is made again, doubled each time: a person waits for the answer, some three
+# seconds where nobody gives one.
+_RETRY_S = 0.025
 _PHASES = {
     "first": "rolling out",
     "rolling": "rolling out",
@@ -95,7 +97,7 @@ def observe(name: str, namespace: str) -> Observed | None:
             KServe is not installed, or a right is missing: verb, resource, namespace and the Role
             that grants it are named.
     """
-    api = connect(PACE.retry_s)
+    api = connect(_RETRY_S)
     service = read_service(api, namespace, name)
     return _observed(api, namespace, service) if service else None
 
@@ -106,7 +108,7 @@ def observe_all(namespace: str) -> list[Observed]:
     Raises:
         DeployError: as `observe`, but for what is not Kubeloop's, which is left out.
     """
-    api = connect(PACE.retry_s)
+    api = connect(_RETRY_S)
     labels = f"{variants.PART_OF}={variants.OWNER}"
     found = api.list(INFERENCE_SERVICES, namespace, labels=labels)
     ordered = sorted(found, key=lambda service: str(service["metadata"]["name"]))

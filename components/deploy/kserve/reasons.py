@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from components.deploy.cluster_api import ClusterApi
-from components.deploy.cluster_resources import DEPLOYMENTS, EVENTS, PODS
-from components.deploy.pods import Trouble, is_ready, trouble
-from components.deploy.variants import Variant
+from components.deploy.kserve.cluster_api import ClusterApi
+from components.deploy.kserve.cluster_resources import DEPLOYMENTS, EVENTS, PODS
+from components.deploy.kserve.pods import Trouble, is_ready, trouble
+from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 
 Document = dict[str, Any]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipelines.kubeflow import Kubeflow, named
-from pipelines.kubeflow_errors import KubeflowError, UnavailableError
-from pipelines.kubeflow_pipeline import Uploaded
+from pipelines.kubeflow.client import Kubeflow, named
+from pipelines.kubeflow.errors import KubeflowError, UnavailableError
+from pipelines.kubeflow.pipeline import Uploaded
 
 _ENDS: Final = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 # A server that is being rolled out, or a laptop that slept.

@@ -16,8 +16,8 @@ from typing import Any, Final
 import kfp
 from kfp.client.token_credentials_base import TokenCredentialsBase
 
-from pipelines.kubeflow_errors import KubeflowError, UnavailableError, not_json, sentences
-from pipelines.kubeflow_place import Place
+from pipelines.kubeflow.errors import KubeflowError, UnavailableError, not_json, sentences
+from pipelines.kubeflow.place import Place
 
 PAGES: Final = "KF_PIPELINES_UI_ENDPOINT"
 # Seconds for a connection, and between two pieces of an answer.

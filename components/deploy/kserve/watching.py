@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.deploy.cluster_api import ClusterApi, Document
-from components.deploy.counters import Reading, Tally, scrape
-from components.deploy.pace import Pace
-from components.deploy.pods import address, is_leaving, is_ready, restarts
-from components.deploy.reasons import explain, pods_of
-from components.deploy.variants import Variant
+from components.deploy.kserve.cluster_api import ClusterApi, Document
+from components.deploy.kserve.counters import Reading, Tally, scrape
+from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.pods import address, is_leaving, is_ready, restarts
+from components.deploy.kserve.reasons import explain, pods_of
+from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import random
 import time
 from typing import Any
 
-from components.deploy.cluster_errors import no_answer, refusal, retry_after
-from components.deploy.cluster_resources import Call
+from components.deploy.kserve.cluster_errors import no_answer, refusal, retry_after
+from components.deploy.kserve.cluster_resources import Call
 
 logger = logging.getLogger(__name__)
 

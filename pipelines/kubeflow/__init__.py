@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines, as the commands speak to it."""
