@@ -19,8 +19,8 @@ from components.deploy.kserve.reasons import clean, explain, pods_of
 
 Document = dict[str, Any]
 
-# Before a failed request is made again, doubled each time: a person waits for the answer, some three
-# seconds where nobody gives one.
+# Before a failed request is made again, doubled each time: a person waits for the answer, some
+# three seconds where nobody gives one.
 _RETRY_S = 0.025
 _PHASES = {
     "first": "rolling out",
