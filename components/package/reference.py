@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.bundle import Prediction
+from components.dates.reading import Moments
 from components.examples import Examples
 
 FORMAT = 1
@@ -28,7 +29,8 @@ def reference(train: Examples, prediction: Prediction) -> dict[str, Any]:
 
     Returns:
         What `reference.json` holds: for each number the 9 inner decile edges, 10 counts and the
-        missing, fewer where values are tied; for each category counts, missing and the rest.
+        missing, fewer where values are tied; for each category counts, missing and the rest; for
+        each date how many are there and missing.
     """
     signature = train.schema.signature
     features: dict[str, Any] = {}
@@ -36,6 +38,8 @@ def reference(train: Examples, prediction: Prediction) -> dict[str, Any]:
         features[name] = number_bins(train.numbers[:, index].astype(np.float64))
     for index, name in enumerate(signature.strings):
         features[name] = category_counts(train.strings[:, index].tolist())
+    for date, moments in zip(signature.dates, train.moments, strict=True):
+        features[date.name] = date_counts(moments)
     if prediction.values is not None:
         answers = number_bins(prediction.values)
     else:
@@ -80,6 +84,19 @@ def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
     edges = np.union1d(cuts, distinct[above[above < len(distinct)]])
     # Nothing lies below the least value.
     return np.asarray(edges[edges > distinct[0]], dtype=np.float64)
+
+
+def date_counts(moments: Moments) -> dict[str, Any]:
+    """Counts dates and missing ones.
+
+    No more: dates go on, so that today's is never one of the training rows', and a live window of
+    an hour has one weekday where they have seven.
+
+    Args:
+        moments: datetime64[us] (n,), NaT is missing.
+    """
+    missing = int(np.isnat(moments).sum())
+    return {"kind": "date", "present": len(moments) - missing, "missing": missing}
 
 
 def category_counts(values: list[str]) -> dict[str, Any]:

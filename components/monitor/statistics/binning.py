@@ -54,7 +54,7 @@ class Reference:
     """The reference distributions of a version, ready to count live rows.
 
     Attributes:
-        features: in the order of the signature's inputs; dates are not among them.
+        features: in the order of the signature's inputs; of a date, whether it is there.
         prediction: None where the reference does not describe it.
     """
 

@@ -13,6 +13,8 @@ from components.errors import BundleError
 from components.monitor.statistics.columns import CategoryColumn, Column, NumberColumn
 from components.truth import TRUTH
 
+_DATE_MISSING = 3
+
 
 def read_columns(
     reference: Mapping[str, Any], bundle: Mapping[str, Any]
@@ -58,17 +60,19 @@ def _read(
         kinds = {
             "number": lambda: _number(name, described),
             "category": lambda: _category(name, described, column, spellings),
+            "date": lambda: _date(name, described, column),
         }
     kind = described.get("kind") if isinstance(described, dict) else None
     if kind not in kinds:
-        msg = f"reference.json describes {name!r} as {kind!r}: expected 'number' or 'category'"
+        expected = ", ".join(map(repr, ("number", "category", "date")))
+        msg = f"reference.json describes {name!r} as {kind!r}: expected one of {expected}"
         raise BundleError(msg)
     try:
         return kinds[kind]()
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
         msg = (
             f"reference.json describes {name!r} in a way that cannot be counted by: expected what "
-            "`package` writes for a number or a category; register the version's own file"
+            "`package` writes for such a column; register the version's own file"
         )
         raise BundleError(msg) from exc
 
@@ -112,6 +116,14 @@ def _category(
         spellings = TRUTH if column.get("boolean") else {}
     reference = np.array([*counts, other, 0, missing], dtype=np.int64)
     return CategoryColumn(name, categories, cell, unknown, spellings, reference)
+
+
+def _date(name: str, described: Mapping[str, Any], column: Mapping[str, Any]) -> CategoryColumn:
+    """A date is there or missing: any other text is one, since the server has read it."""
+    present, missing = _counted([described["present"], described["missing"]], 2)
+    cell = dict.fromkeys([None, "", *column.get("missing", ())], _DATE_MISSING)
+    reference = np.array([present, 0, 0, missing], dtype=np.int64)
+    return CategoryColumn(name, ("(a date)",), cell, 0, {}, reference)
 
 
 def _counted(values: Sequence[Any], length: int) -> list[int]:

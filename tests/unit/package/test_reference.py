@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.package.reference import category_counts, number_bins
+from components.package.reference import category_counts, date_counts, number_bins
 
 
 def test_number_bins_of_many_values_are_deciles() -> None:
@@ -60,3 +60,8 @@ def test_category_counts_keep_the_hundred_most_frequent_and_sum_the_rest() -> No
     assert found["categories"][0] == "a\0"
     assert len(found["categories"]) == 100
     assert sum(found["counts"]) + found["other"] == len(values) + 1
+
+
+def test_date_counts_hold_how_many_are_there_and_missing() -> None:
+    moments = np.array(["2026-11-20", "NaT", "1969-12-31"], dtype="datetime64[us]")
+    assert date_counts(moments) == {"kind": "date", "present": 2, "missing": 1}

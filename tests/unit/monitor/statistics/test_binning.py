@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from components.errors import BundleError
 from components.monitor.statistics.binning import Reference, read_reference
-from components.package.reference import category_counts, number_bins
+from components.monitor.statistics.drift import judge_drift
+from components.package.reference import category_counts, date_counts, number_bins
 
 Build = Callable[..., Reference]
 NUMBERS = st.lists(st.one_of(st.none(), st.floats(-50, 50, width=32)), min_size=1, max_size=30)
@@ -163,7 +164,7 @@ def test_from_document_by_another_reference_is_refused(reference: Build) -> None
 @pytest.mark.parametrize(
     ("described", "said"),
     [
-        ({"kind": "text"}, "describes 't' as 'text': expected 'number' or 'category'"),
+        ({"kind": "text"}, "describes 't' as 'text': expected one of 'number', 'category', 'date'"),
         ([], "describes 't' as None"),
         (number_bins(np.arange(9.0)) | {"edges": [1.0]}, "describes 't' in a way"),
         (number_bins(np.arange(3.0)) | {"edges": [2.0, 1.0]}, "describes 't' in a way"),
@@ -188,6 +189,30 @@ def test_read_reference_leaves_out_what_is_no_input(reference: Build) -> None:
     assert [column.name for column in known.features] == ["y"]
     assert known.prediction is None
     assert known.count({"y": [1.0], "x": [2.0]}, ["No"]).rows == 1
+
+
+def test_read_reference_of_a_date_counts_whether_it_is_there() -> None:
+    document = {"features": {"when": date_counts(np.array(["2026-11-20", "NaT"], "M8[us]"))}}
+    inputs = [{"name": "when", "dtype": "date", "missing": ["never"]}]
+    known = read_reference(document, {"signature": {"inputs": inputs}})
+    counted = known.count({"when": ["2031-01-01", None, "never", "20.11.2026"]}, ["No"] * 4)
+    [column] = known.features
+    shown = dict(zip(column.labels, known.cells(counted, column).tolist(), strict=True))
+    assert shown == {"(a date)": 2, "(other)": 0, "(unseen)": 0, "(missing)": 2}
+    assert column.reference.tolist() == [1, 0, 0, 1]
+
+
+def test_judge_drift_dates_that_go_on_do_not_warn_and_missing_ones_do() -> None:
+    moments = np.arange("2020-01-01", "2024-01-01", dtype="M8[D]").astype("M8[us]")
+    document = {"features": {"when": date_counts(moments)}}
+    bundle = {"signature": {"inputs": [{"name": "when", "dtype": "date"}]}}
+    known = read_reference(document, bundle)
+    later = known.count({"when": ["2026-11-20"] * 1000}, ["No"] * 1000)
+    gone = known.count({"when": ["2026-11-20"] * 500 + [None] * 500}, ["No"] * 1000)
+    assert [judge_drift(known, counts, 0.2).status for counts in (later, gone)] == [
+        "ok",
+        "critical",
+    ]
 
 
 def test_labels_of_close_edges_tell_them_apart(reference: Build) -> None:
