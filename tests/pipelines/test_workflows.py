@@ -68,3 +68,15 @@ def test_workflow_tests_every_python_that_the_project_says() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'requires-python = ">=3.11,<3.14"' in project
     assert matrix == ["3.11", "3.12", "3.13"]
+
+
+@pytest.mark.parametrize("job", ["images", "kind"])
+def test_workflow_builds_images_on_a_base_by_its_digest(job: str) -> None:
+    (path,) = (path for path in WORKFLOWS if path.stem == "cluster")
+    called = [step.get("run", "") for step in read(path)["jobs"][job]["steps"]]
+    (named,) = (at for at, text in enumerate(called) if "GITHUB_ENV" in text)
+    assert re.search(
+        r"BASE=\$\(docker image inspect .*RepoDigests.* python:3\.11-slim\)", called[named]
+    )
+    building = ("make test-containers", "make cluster-up")
+    assert all(at > named for at, text in enumerate(called) if text in building)
