@@ -82,7 +82,7 @@ def compile_native(which: Pipeline, revision: str, namespace: str, image: str = 
 
     Returns:
         A `Pipeline` and its `PipelineVersion`, which KFP lets nobody change once it is there:
-        another revision is another version.
+        another revision or image is another version.
 
     Raises:
         CompileError: as for `compile_pipeline`.
@@ -91,7 +91,7 @@ def compile_native(which: Pipeline, revision: str, namespace: str, image: str = 
 
     options = KubernetesManifestOptions(
         pipeline_name=which.full_name,
-        pipeline_version_name=version_name(which, revision),
+        pipeline_version_name=version_name(which, revision, image),
         pipeline_version_display_name=revision,
         namespace=namespace,
         include_pipeline_manifest=True,
@@ -111,9 +111,15 @@ def compile_native(which: Pipeline, revision: str, namespace: str, image: str = 
     return _dump(*documents)
 
 
-def version_name(which: Pipeline, revision: str) -> str:
-    """Names the version of a pipeline that a revision makes: as Kubernetes takes it, and unique."""
-    return f"{which.full_name}-{_suffix(revision)}"
+def version_name(which: Pipeline, revision: str, image: str = "") -> str:
+    """Names the version of a pipeline: as Kubernetes takes it, and one for a revision and image.
+
+    KFP lets nobody change a version, so that another image needs another name.
+    """
+    if not image:
+        return f"{which.full_name}-{_suffix(revision, _LONGEST_SUFFIX)}"
+    digest = hashlib.sha256(image.encode()).hexdigest()[:8]
+    return f"{which.full_name}-{_suffix(revision, _LONGEST_SUFFIX - 9)}-{digest}"
 
 
 def _compile(which: Pipeline, **options: Any) -> tuple[str, list[dict[str, Any]]]:
@@ -164,13 +170,13 @@ def _exit_executors(pipeline: dict[str, Any]) -> set[str]:
     return {component["executorLabel"] for component in components}
 
 
-def _suffix(revision: str) -> str:
+def _suffix(revision: str, longest: int) -> str:
     """A part of a Kubernetes name for a revision; another for each revision."""
     plain = re.sub(r"[^a-z0-9]+", "-", revision.lower()).strip("-")
-    if plain == revision and len(plain) <= _LONGEST_SUFFIX:
+    if plain == revision and len(plain) <= longest:
         return plain
     digest = hashlib.sha256(revision.encode()).hexdigest()[:8]
-    return f"{plain[: _LONGEST_SUFFIX - 9].strip('-')}-{digest}"
+    return f"{plain[: longest - 9].strip('-')}-{digest}"
 
 
 def _dump(*documents: dict[str, Any]) -> str:

@@ -116,6 +116,7 @@ def training(
                     spec=spec,
                     registry=registry,
                     version=version.outputs["Output"],
+                    current=current.outputs["current"],
                     deployed=deployed.outputs["deployed"],
                 )
             )

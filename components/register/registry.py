@@ -13,6 +13,7 @@ from typing import Any
 
 from components.bundle import Manifest, read
 from components.champion import BUNDLE, Champion
+from components.errors import RegistryError
 from components.register.connection import database_file, errors, is_file, open_client
 from components.register.stored import fetch_bundle
 
@@ -129,9 +130,31 @@ class Registry:
         return int(made.version)
 
     def crown(self, name: str, version: int) -> None:
-        """Moves the champion's alias to a version."""
+        """Moves the champion's alias to a version, whatever it is on."""
         with errors(self.address):
             self._client.set_registered_model_alias(name, ALIAS, str(version))
+
+    def succeed(self, name: str, version: int, before: int | None) -> None:
+        """Moves the champion's alias from the version that a run found there to its own.
+
+        Args:
+            name: the model.
+            version: that the run has put into service.
+            before: the champion when the run began; None for none.
+
+        Raises:
+            RegistryError: a rollback or another run has moved it meanwhile, and it stays there.
+        """
+        found = self.champion(name)
+        now = found.number if found else None
+        if now not in (before, version):
+            msg = (
+                f"version {version} of {name!r} is not made champion: that was version {before} "
+                f"when this run began and is version {now} now, by a rollback or another run; see "
+                f"`kubeloop status {name}` for what is served"
+            )
+            raise RegistryError(msg)
+        self.crown(name, version)
 
     def _is_unused(self) -> bool:
         """Whether the registry is a file that nobody has made yet: then it holds nothing."""

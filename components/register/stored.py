@@ -13,7 +13,7 @@ from components.errors import RegistryError
 
 _SCHEMES = {"minio": "s3", "s3": "s3", "gs": "gs"}
 # What the stores' libraries look for; they would ask the cloud's metadata service besides, which
-# hangs where there is none.
+# hangs where there is none. A pod has one where it has an identity of Google's.
 _KNOWN = {
     "s3": (
         "AWS_ACCESS_KEY_ID",
@@ -21,8 +21,13 @@ _KNOWN = {
         "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     ),
-    "gs": ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST"),
+    "gs": ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST", "KUBERNETES_SERVICE_HOST"),
+}
+_FILES = {
+    "s3": ".aws/credentials",
+    "gs": ".config/gcloud/application_default_credentials.json",
 }
 
 
@@ -55,7 +60,7 @@ def _download(bundle: str, folder: Path, about: str) -> None:
         known = ", ".join(f"{scheme}://" for scheme in _SCHEMES)
         msg = f"{about}, but its bundle {bundle!r} is nowhere to be fetched from: expected {known}"
         raise RegistryError(msg)
-    if not any(os.environ.get(name) for name in _KNOWN[kind]):
+    if not any(map(os.environ.get, _KNOWN[kind])) and not (Path.home() / _FILES[kind]).is_file():
         msg = (
             f"{about}, but its bundle {bundle!r} cannot be read from here: there are no "
             f"credentials; set {_KNOWN[kind][0]} and what belongs to it"
@@ -72,6 +77,9 @@ def _download(bundle: str, folder: Path, about: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for place in store.find(key):
             target = folder / place.removeprefix(f"{key}/")
+            if ".." in target.parts:
+                msg = f"{about}, but its bundle {bundle!r} holds a file outside of its own folder"
+                raise RegistryError(msg)
             target.parent.mkdir(parents=True, exist_ok=True)
             store.get_file(place, str(target))
     except RegistryError:
@@ -82,7 +90,7 @@ def _download(bundle: str, folder: Path, about: str) -> None:
             f"{about}, but its bundle {bundle!r} cannot be fetched ({type(exc).__name__}): check "
             "AWS_ENDPOINT_URL, credentials and network"
         )
-        raise RegistryError(msg) from exc
+        raise RegistryError(msg) from None
 
 
 def _open(kind: str) -> Any:

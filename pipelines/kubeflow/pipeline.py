@@ -5,7 +5,6 @@ is found too. KFP lets nobody change a version, so what is there under the name 
 uploaded; another image makes another name.
 """
 
-import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,9 +50,7 @@ def ensure_pipeline(
         KubeflowError: it can be neither found nor uploaded.
         CompileError: the pipeline cannot be compiled.
     """
-    name = version_name(which, revision)
-    if image:
-        name += f"-{hashlib.sha256(image.encode()).hexdigest()[:8]}"
+    name = version_name(which, revision, image)
     pipeline = find_pipeline(kubeflow, which) or _create_pipeline(kubeflow, which)
     found = _find_version(kubeflow, pipeline, name)
     if found:

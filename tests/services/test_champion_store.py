@@ -87,3 +87,31 @@ def test_fetch_champion_from_a_store_that_is_away_says_where_to_look(
     with pytest.raises(RegistryError, match="cannot be fetched .*: check AWS_ENDPOINT_URL") as told:
         registry.fetch_champion("churn", tmp_path / "run")
     assert "SECRET" not in str(told.value)
+    # The libraries' own texts stay out of the traceback that a pod's log shows.
+    assert told.value.__cause__ is None
+    assert told.value.__suppress_context__
+
+
+def test_fetch_champion_with_a_file_outside_of_its_folder_is_refused(
+    s3: Any, registry: Registry, fitted: Fitted, tmp_path: Path
+) -> None:
+    upload(s3, fitted.folder)
+    s3.put_object(Bucket=BUCKET, Key=f"{KEY}/../../outside", Body=b"x")
+    crowned(registry, fitted, f"minio://{BUCKET}/{KEY}")
+    with pytest.raises(RegistryError, match="holds a file outside of its own folder"):
+        registry.fetch_champion("churn", tmp_path / "run")
+    assert not list(tmp_path.rglob("outside"))
+
+
+def test_fetch_champion_with_the_users_own_credentials_file_asks_the_store(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, registry: Registry, fitted: Fitted, tmp_path: Path
+) -> None:
+    upload(s3, fitted.folder)
+    crowned(registry, fitted, f"minio://{BUCKET}/{KEY}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    file = tmp_path / "home" / ".aws" / "credentials"
+    file.parent.mkdir(parents=True)
+    file.write_text("[default]\naws_access_key_id = key\naws_secret_access_key = SECRET\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert registry.fetch_champion("churn", tmp_path / "run") == Champion(version=1)

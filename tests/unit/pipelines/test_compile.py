@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.compile import Pipeline, compile_native, compile_pipeline
+from pipelines.compile import Pipeline, compile_native, compile_pipeline, version_name
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -69,3 +69,16 @@ def test_native_names_are_kubernetes_names_and_one_for_each_revision() -> None:
     assert [name for name in names if not plain.fullmatch(name)] == []
     assert names[:2] == [f"kubeloop-scoring-{r}" for r in revisions[:2]]
     assert native(Pipeline.SCORING, "v1.2.3")[1]["metadata"]["name"] == names[2]
+
+
+def test_version_name_another_image_is_another_version_of_the_same_revision() -> None:
+    images = [
+        "",
+        "registry.example.com/kubeloop/pipeline:0.1.0",
+        "other.example.com/pipeline:0.1.0",
+    ]
+    names = [version_name(Pipeline.TRAINING, "a" * 128, image) for image in images]
+    assert len(set(names)) == 3
+    assert max(map(len, names)) <= 63
+    documents = yaml.safe_load_all(compile_native(Pipeline.TRAINING, "a" * 128, "ns", images[1]))
+    assert [document["metadata"]["name"] for document in documents][1] == names[1]

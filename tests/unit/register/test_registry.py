@@ -114,6 +114,32 @@ def test_crown_moves_the_alias(registry: Registry, fitted: Fitted) -> None:
     assert champion in registry.versions("churn")
 
 
+@pytest.mark.parametrize("before", [None, 1])
+def test_succeed_the_champion_of_the_runs_begin_moves_the_alias(
+    registry: Registry, fitted: Fitted, before: int | None
+) -> None:
+    versions = [registry.register(manifest(fitted, run), f"/bundles/{run}") for run in "ab"]
+    if before:
+        registry.crown("churn", before)
+    for _ in range(2):
+        # A pod that was lost does it again.
+        registry.succeed("churn", versions[1], before)
+    champion = registry.champion("churn")
+    assert champion is not None
+    assert champion.number == 2
+
+
+def test_succeed_after_a_rollback_leaves_the_champion(registry: Registry, fitted: Fitted) -> None:
+    for run in "abc":
+        registry.register(manifest(fitted, run), f"/bundles/{run}")
+    registry.crown("churn", 1)
+    with pytest.raises(RegistryError, match="that was version 2 when this run began and is vers"):
+        registry.succeed("churn", 3, 2)
+    champion = registry.champion("churn")
+    assert champion is not None
+    assert champion.number == 1
+
+
 def test_crown_a_version_that_is_not_there_is_refused(registry: Registry) -> None:
     with pytest.raises(RegistryError, match=r"the registry 'sqlite:.*' failed: .*not found"):
         registry.crown("first", 9)
