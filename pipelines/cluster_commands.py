@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines import destination
+from pipelines.cluster_names import check_image, check_namespace
 from pipelines.compile import Pipeline, compile_native, compile_pipeline
 from pipelines.options import RuntimeChoice, SetOption, SpecPath
 
@@ -27,10 +28,20 @@ def compile_(
         bool, typer.Option("--native", help="Write a Pipeline and a PipelineVersion for kubectl.")
     ] = False,
     namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="With --native: where KFP looks for pipelines.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="With --native: where KFP looks for pipelines.",
+            callback=check_namespace,
+        ),
     ] = "kubeflow",
     image: Annotated[
-        str, typer.Option(metavar="REF", help="The pipeline image as it was pushed, if it was.")
+        str,
+        typer.Option(
+            metavar="REF",
+            help="The pipeline image as it was pushed, if it was.",
+            callback=check_image,
+        ),
     ] = "",
 ) -> None:
     """Compile the training pipeline, or that for batch scoring, to IR YAML or for kubectl.
@@ -71,7 +82,9 @@ def render(
     monitor: Annotated[
         str, typer.Option(metavar="URL", help="Where events go; the serving runtime's if none.")
     ] = "",
-    namespace: Annotated[str, typer.Option(metavar="NAME", help="Where to apply it.")] = "kubeloop",
+    namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="Where to apply it.", callback=check_namespace)
+    ] = "kubeloop",
     output: OutputOption = None,
 ) -> None:
     """Write the InferenceService of one model for kubectl."""

@@ -67,7 +67,8 @@ def roll_back_cluster(
     release = Release(chosen.number, chosen.bundle, runtime, manifest)
     proof = roll_back(spec, release, namespace=namespace, monitor=monitor, pace=pace)
     known.crown(name, chosen.number)
-    replaced = f", replacing version {proof.replaced}" if proof.replaced else ""
+    changed = proof.replaced and proof.replaced != chosen.number
+    replaced = f", replacing version {proof.replaced}" if changed else ""
     print(f"{name} version {chosen.number} is champion and served{replaced}")
 
 

@@ -5,24 +5,28 @@ Kubeflow what was run. Only the first has to be reachable: what the others canno
 and said to be.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
 from components.deploy.kserve.status import Observed, Variant, observe, observe_all
-from components.errors import StateError
-from components.register.registry import Registry
+from components.errors import RegistryError, StateError
+from components.register.registry import Registry, Version
 from pipelines.history import version_table
 from pipelines.kubeflow.client import Kubeflow
+from pipelines.kubeflow.errors import KubeflowError
 from pipelines.kubeflow.place import Place
 from pipelines.screen import open_console
 from pipelines.watch import Watch
 
 _RUNS: Final = 5
-_PAGE: Final = 50
+# Five pages: where others run a lot, older runs of a model are not looked for.
+_LOOKED_AT: Final = 500
 # Of what `observe` says.
 _UNDER_WAY: Final = ("rolling out", "putting back")
 
@@ -56,32 +60,30 @@ def show_cluster_status(sources: Sources, name: str | None) -> None:
     Raises:
         StateError: there is no such model.
         DeployError: the cluster cannot be asked.
-        RegistryError: the registry cannot be asked.
-        KubeflowError: Kubeflow cannot be asked.
     """
-    registry = Registry(sources.registry) if sources.registry else None
-    kubeflow = Kubeflow(sources.place) if sources.place else None
     served = _observe(name, sources.namespace)
-    registered = [name] if name else registry.names() if registry else []
-    names = sorted({*served, *registered})
+    versions, no_versions = _read_versions(sources.registry, name, served)
+    names = sorted({*served, *versions})
+    if name and name not in served and not versions.get(name):
+        where = no_versions or ("" if sources.registry else "--registry URL asks for what is not")
+        msg = f"no model {name!r} is served in namespace {sources.namespace!r}"
+        raise StateError(f"{msg}; {where}" if where else msg)
     if not names:
         print(f"no model in namespace {sources.namespace!r}; kubeloop submit SPEC makes one")
+    runs, no_runs = _read_runs(sources.place, names)
     console = open_console()
     for model in names:
-        versions = registry.versions(model) if registry else []
         found = served.get(model)
-        if found is None and not versions:
-            where = "" if registry else "; --registry URL asks for what is not served"
-            msg = f"no model {model!r} in namespace {sources.namespace!r}{where}"
-            raise StateError(msg)
         _print_served(console, model, found)
-        if registry:
+        if model in versions:
             number = found.version if found else None
-            console.print(version_table(versions, number, lambda version: version.bundle))
+            console.print(version_table(versions[model], number, lambda version: version.bundle))
         for line in Watch(sources.monitor).lines(model) if sources.monitor else ():
             console.print(Text(f"  {line}"))
-        for line in _run_lines(kubeflow, model) if kubeflow else ():
+        for line in runs.get(model, ()):
             console.print(f"  {line}", markup=False)
+    for reason in filter(None, (no_versions, no_runs)):
+        console.print(Text(reason))
 
 
 def _observe(name: str | None, namespace: str) -> Mapping[str, Observed]:
@@ -122,20 +124,52 @@ def _variant_text(variant: Variant) -> str:
     return f"{line}; {variant.reason}" if variant.reason else line
 
 
-def _run_lines(kubeflow: Kubeflow, model: str) -> list[str]:
-    """The newest runs that have the model's name as a part of theirs, as those of Kubeloop do."""
-    found = kubeflow.call(
-        "list runs",
-        "runs.run_service_list_runs",
-        sort_by="created_at desc",
-        page_size=_PAGE,
-        **kubeflow.scope,
-    )
-    mine = [run for run in found.runs or () if _is_of(run, model)]
-    return [f"{run.display_name}  {str(run.state).lower()}" for run in mine[:_RUNS]]
+def _read_versions(
+    address: str, name: str | None, served: Collection[str]
+) -> tuple[dict[str, list[Version]], str]:
+    """Versions by model, of what is served and what is registered; or why there are none."""
+    if not address:
+        return {}, ""
+    registry = Registry(address)
+    try:
+        names = {name} if name else {*served, *registry.names()}
+        return {model: registry.versions(model) for model in names}, ""
+    except RegistryError as exc:
+        return {}, f"versions are not shown: {exc}"
 
 
-def _is_of(run: Any, model: str) -> bool:
-    # Of `submit` and the monitor `DATE-…-MODEL-…`, of a schedule what KFP makes of its name.
-    name = str(run.display_name)
-    return f"-{model}-" in name or name.startswith(model)
+def _read_runs(place: Place | None, models: Collection[str]) -> tuple[dict[str, list[str]], str]:
+    """The newest runs by model, a line each; or why there are none."""
+    found: dict[str, list[str]] = {model: [] for model in models}
+    if place is None or not models:
+        return found, ""
+    try:
+        kubeflow = Kubeflow(place)
+        runs = kubeflow.pages(
+            "list runs",
+            "runs.run_service_list_runs",
+            "runs",
+            sort_by="created_at desc",
+            **kubeflow.scope,
+        )
+        for run in islice(runs, _LOOKED_AT):
+            lines = found.get(_model_of(run))
+            if lines is not None and len(lines) < _RUNS:
+                lines.append(f"{run.display_name}  {str(run.state).lower()}")
+            if all(len(each) == _RUNS for each in found.values()):
+                break
+    except KubeflowError as exc:
+        return found, f"runs are not shown: {exc}"
+    return found, ""
+
+
+def _model_of(run: Any) -> str:
+    """The model that a run trains, by its spec; empty where it is none of Kubeloop's.
+
+    Names tell it not: `remote-one` holds `one`.
+    """
+    parameters = (run.runtime_config and run.runtime_config.parameters) or {}
+    try:
+        return str(json.loads(str(parameters.get("spec")))["name"])
+    except (ValueError, TypeError, KeyError):
+        return ""

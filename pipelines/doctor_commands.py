@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cluster_names import check_namespace
+
 app = typer.Typer()
 
 
@@ -14,7 +16,7 @@ def doctor(
         str, typer.Option(metavar="NAME", help="Of KUBECONFIG; default: its current one.")
     ] = "",
     namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="Where models are served.")
+        str, typer.Option(metavar="NAME", help="Where models are served.", callback=check_namespace)
     ] = "kubeloop",
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:

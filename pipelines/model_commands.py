@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from components.errors import SpecError
+from pipelines.address import find_fault, without_secrets
+from pipelines.kubeflow.place import ENDPOINT, find_place
 from pipelines.options import (
     DEFAULT_STATE,
     HostOption,
@@ -44,7 +46,8 @@ def status(
 ) -> None:
     """Show models, versions, what is served, and the last runs.
 
-    Of this machine, or with --serving of a cluster: runs are shown where --host says, too.
+    Of this machine, or with --serving of a cluster: its runs too, where --host or
+    KF_PIPELINES_ENDPOINT names Kubeflow Pipelines.
     """
     if not serving:
         _refuse_without_serving({"--registry": registry, "--monitor": monitor, "--host": host})
@@ -54,12 +57,11 @@ def status(
         return
     from pipelines.cluster_status import Sources, show_cluster_status
 
-    place = None
-    if host:
-        from pipelines.kubeflow.place import find_place
-
-        place = find_place(host, namespace, token_file, os.environ)
     where = _namespace(serving)
+    _require_address("--monitor", monitor)
+    place = None
+    if host or os.environ.get(ENDPOINT):
+        place = find_place(host, namespace, token_file, os.environ)
     show_cluster_status(Sources(where, registry, monitor.rstrip("/"), place), name)
 
 
@@ -119,10 +121,17 @@ def _namespace(serving: str) -> str:
     if isinstance(found, KServe):
         return found.namespace
     msg = (
-        f"--serving {serving!r}: expected kserve://NAMESPACE; a model server of this machine is "
-        "that of a state folder, which --state names"
+        f"--serving {without_secrets(serving)!r}: expected kserve://NAMESPACE; a "
+        "model server of this machine is that of a state folder, which --state names"
     )
     raise SpecError(msg)
+
+
+def _require_address(option: str, address: str) -> None:
+    fault = find_fault(address) if address else ""
+    if fault:
+        msg = f"{option} {without_secrets(address)!r}: {fault}; expected http://HOST:PORT"
+        raise SpecError(msg)
 
 
 def _refuse_without_serving(stated: dict[str, str]) -> None:

@@ -102,7 +102,9 @@ def schedule(
     overrides: SetOption = None,
     cron: Annotated[
         str,
-        typer.Option(metavar="EXPRESSION", help="Minute, hour, day, month, weekday, or @daily."),
+        typer.Option(
+            metavar="EXPRESSION", help="Minute, hour, day, month, weekday in UTC, or @daily."
+        ),
     ] = "",
     show: Annotated[
         bool, typer.Option("--list", help="Show the schedules that there are.")
@@ -173,10 +175,11 @@ def _read(
     **stated: Any,
 ) -> "Submission":
     """Reads what both commands take."""
-    from pipelines.run_parameters import find_addresses, read_parameters
+    from pipelines.run_parameters import check_names, find_addresses, read_parameters
     from pipelines.submission import Submission
     from pipelines.upload import DEFAULT_FOLDER
 
+    check_names(stated["image"], stated["root"], stated["service_account"])
     return Submission(
         place,
         find_addresses(*addresses),

@@ -7,16 +7,30 @@ compiled pipeline.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from components.errors import SpecError
 from components.spec import Spec, plan
+from pipelines.address import find_fault, is_of_this_machine, without_secrets
 
 # What the commands set themselves.
 _OURS: Final = ("spec", "candidates", "registry", "serving", "monitor", "fresh", "run_id")
 _KSERVE: Final = re.compile(r"kserve://([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)")
+# A positive quantity (k8s.io/apimachinery/pkg/api/resource), and the parameters that take one.
+_QUANTITY: Final = re.compile(
+    r"(?=[0-9.]*[1-9])([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?"
+)
+_SIZES: Final = ("cpu", "memory", "cpu_request", "memory_request")
+# An image's reference (github.com/distribution/reference).
+_IMAGE: Final = re.compile(
+    r"([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]+)?/)?"
+    r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?"
+)
+# The name of a ServiceAccount: DNS labels with dots between (RFC 1123), at most 253 characters.
+_SUBDOMAIN: Final = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
 DEFAULT_SERVING: Final = "kserve://kubeloop"
 
 
@@ -58,7 +72,7 @@ def find_addresses(serving: str, registry: str, monitor: str) -> Addresses:
     match = _KSERVE.fullmatch(served.rstrip("/"))
     problems = []
     if not match:
-        problems.append(f"--serving {served!r}: expected kserve://NAMESPACE")
+        problems.append(f"--serving {without_secrets(served)!r}: expected kserve://NAMESPACE")
     namespace = match[1] if match else ""
     found = Addresses(
         f"kserve://{namespace}",
@@ -76,7 +90,7 @@ def read_parameters(assignments: Sequence[str]) -> dict[str, str]:
     """Reads `--parameter NAME=VALUE`, such as `memory=8Gi` or `webhook=https://…`.
 
     Raises:
-        SpecError: one is none, or names what the command sets itself.
+        SpecError: one is none, or names what the command sets itself, or a size is none.
     """
     found = {}
     for assignment in assignments:
@@ -87,8 +101,39 @@ def read_parameters(assignments: Sequence[str]) -> dict[str, str]:
                 f"none of {', '.join(_OURS)}, which the command sets"
             )
             raise SpecError(msg)
+        if name.endswith(_SIZES) and not _QUANTITY.fullmatch(value):
+            msg = (
+                f"--parameter {name}={value!r}: expected a size as Kubernetes writes it, such as "
+                "500m or 2 of cpu, 512Mi or 8Gi of memory"
+            )
+            raise SpecError(msg)
         found[name] = value
     return found
+
+
+def check_names(image: str, root: str, service_account: str) -> None:
+    """Checks what Kubeflow would take, and only the pods' start would refuse; empty is for none.
+
+    Args:
+        image: a reference, by tag or digest.
+        root: address below which artifacts lie.
+        service_account: of the pods.
+
+    Raises:
+        SpecError: one is none; all of them in one message.
+    """
+    problems = []
+    if image and not _IMAGE.fullmatch(image):
+        expected = "expected REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST"
+        problems.append(f"--image {without_secrets(image)!r}: {expected}")
+    if "@" in root:
+        expected = "expected no key and no password; it would stand in Kubeflow's pages"
+        problems.append(f"--pipeline-root {without_secrets(root)!r}: {expected}")
+    if service_account and not _SUBDOMAIN.fullmatch(service_account):
+        expected = "expected a ServiceAccount's name, such as pipeline-runner"
+        problems.append(f"--service-account {service_account!r}: {expected}")
+    if problems:
+        raise SpecError("; ".join(problems))
 
 
 def run_parameters(
@@ -118,16 +163,10 @@ def run_parameters(
 
 def _unusable(option: str, address: str) -> list[str]:
     """Says why a pod cannot use an address; nothing where it can."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host:
-        return [f"{option} {address!r}: expected http://HOST:PORT, as pods reach it"]
-    if parts.password is not None:
-        shown = address.replace(parts.password, "***")
-        return [f"{option} {shown!r}: expected no password; it would stand in Kubeflow's pages"]
-    try:
-        is_here = ip_address(host).is_loopback
-    except ValueError:
-        is_here = host == "localhost"
+    shown = without_secrets(address)
+    if fault := find_fault(address):
+        return [f"{option} {shown!r}: {fault}; expected http://HOST:PORT, as pods reach it"]
     expected = "expected the address that pods use, such as http://NAME.NAMESPACE.svc:PORT"
-    return [f"{option} {address!r} is of this machine: {expected}"] if is_here else []
+    if is_of_this_machine(address):
+        return [f"{option} {shown!r} is of this machine: {expected}"]
+    return []

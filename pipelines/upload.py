@@ -5,19 +5,21 @@ takes its place, and what a spec names stays what it was.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from components.errors import SpecError
 from components.ingest.objects import put_object
 from components.ingest.places import find_places
 from components.spec import Problem, Spec, SpecProblemsError
+from pipelines.address import is_of_this_machine, without_secrets
 
 # The bucket that Kubeflow's own object store has, and pods can read.
 DEFAULT_FOLDER: Final = "s3://mlpipeline/kubeloop/sources"
+# Bucket and keys; no user, no query, no pattern.
+_FOLDER: Final = re.compile(r"s3://[A-Za-z0-9._-]+(/[^\s@?#*\[\]]*)?")
 _CHUNK: Final = 1 << 20
 _EXPECTED: Final = "an address that a pod can read: s3://, gs://, https:// or sklearn://"
 
@@ -60,9 +62,11 @@ def upload_sources(spec: Spec, folder: str, say: Say) -> Spec:
         SpecProblemsError: a source is of this machine and no file.
         DataError: a file cannot be read, or the store does not take it.
     """
-    parts = urlsplit(folder)
-    if parts.scheme != "s3" or not parts.netloc:
-        msg = f"--upload-to {folder!r}: expected s3://BUCKET/FOLDER"
+    if not _FOLDER.fullmatch(folder):
+        msg = (
+            f"--upload-to {without_secrets(folder)!r}: expected s3://BUCKET/FOLDER, without a key: "
+            "credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
         raise SpecError(msg)
     found: dict[str, None] = {}
     for source in spec.source:
@@ -96,11 +100,6 @@ def _why_unreachable(source: str) -> str:
     """Says why a pod cannot read a source, and what to do; empty where it can."""
     if "://" not in source or source.startswith("file://"):
         return "it lies on this machine; --upload puts it into the object store"
-    if not source.startswith("http://"):
+    if not source.startswith(("http://", "https://")):
         return ""
-    host = urlsplit(source).hostname or ""
-    try:
-        is_here = ip_address(unquote(host)).is_loopback
-    except ValueError:
-        is_here = host == "localhost"
-    return "it is a server of this machine" if is_here else ""
+    return "it is a server of this machine" if is_of_this_machine(source) else ""

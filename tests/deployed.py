@@ -16,7 +16,15 @@ from tests.kubernetes_api import Cluster
 
 NAMESPACE = "models"
 # A test's cluster has its own time: what is waited for there comes with the next look.
-QUICK = Pace(poll_s=0.02, ready_s=60.0, sample_s=0.02, drain_s=0.1, queue_s=60.0, retry_s=0.01)
+QUICK = Pace(
+    poll_s=0.02,
+    ready_s=60.0,
+    grace_s=0.2,
+    sample_s=0.02,
+    drain_s=0.1,
+    queue_s=60.0,
+    retry_s=0.01,
+)
 SPEC = """\
 name: churn
 task: binary

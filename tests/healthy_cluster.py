@@ -34,6 +34,11 @@ def furnish(api: Api, rendered: list[Document]) -> None:
         api.put({**one, **_STATE.get((one["kind"], one["metadata"]["name"]), {})})
     for name, key in (("tracking-database", "uri"), ("monitor-webhook", "token")):
         api.put({**document("v1", "Secret", name, OURS), "data": {key: "c2VjcmV0LXZhbHVl"}})
+    store = dict.fromkeys(
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"), "c2VjcmV0LXZhbHVl"
+    )
+    for name in ("kubeloop-bundles", "kubeloop-sources"):
+        api.put({**document("v1", "Secret", name, "kubeflow"), "data": store})
 
 
 def _way_in() -> list[Document]:

@@ -81,7 +81,7 @@ def expire_lease(cluster: Cluster) -> None:
     """Does what time does to the Lease of somebody who was killed."""
     lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE)
     if lease is not None:
-        lease["spec"]["renewTime"] = "2026-01-01T00:00:00.000000Z"
+        lease["spec"]["leaseDurationSeconds"] = 0
         cluster.api.put(lease)
 
 

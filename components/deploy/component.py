@@ -20,8 +20,9 @@ def deploy(
     from components.deploy.rollout import roll_out
     from components.execution import recorded
     from components.spec import from_json
+    from components.termination import terminable
 
-    with recorded(deployed) as path:
+    with recorded(deployed) as path, terminable():
         folder = Path(bundle.path)
         proof = roll_out(from_json(spec), folder, version, serving, monitor, uri=bundle.uri)
         path.write_text(proof.model_dump_json(indent=1), encoding="utf-8")

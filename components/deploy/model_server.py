@@ -6,6 +6,7 @@ of a bundle on this machine, which only a server of the embedded engine accepts.
 
 import json
 import time
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -15,6 +16,19 @@ from components.errors import DeployError
 
 # A load reads, verifies and proves a bundle; a large forest takes seconds.
 _TIMEOUT_S = 60.0
+
+
+class CallError(DeployError):
+    """A model server did not answer, or answered with an error.
+
+    Attributes:
+        status: of HTTP; 0 where there was no answer.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        """Keeps what callers decide on."""
+        super().__init__(message)
+        self.status = status
 
 
 def call(url: str, body: object | None = None, *, method: str = "POST") -> Any:
@@ -29,7 +43,8 @@ def call(url: str, body: object | None = None, *, method: str = "POST") -> Any:
         The parsed answer; None for an empty one.
 
     Raises:
-        DeployError: nobody answers, or the answer is an error; its own text is quoted.
+        CallError: nobody answers, or the answer is an error; its own text is quoted.
+        DeployError: the address is none, or the answer is no JSON.
     """
     if not url.startswith(("http://", "https://")):
         msg = f"cannot call {url!r}: expected an http:// or https:// address"
@@ -41,10 +56,10 @@ def call(url: str, body: object | None = None, *, method: str = "POST") -> Any:
             text = answer.read()
     except HTTPError as exc:
         msg = f"{method} {url} answered {exc.code}: {_reason(exc.read())}"
-        raise DeployError(msg) from exc
-    except (URLError, OSError) as exc:
+        raise CallError(msg, exc.code) from exc
+    except (URLError, OSError, HTTPException) as exc:
         msg = f"{method} {url} got no answer: {getattr(exc, 'reason', exc)}"
-        raise DeployError(msg) from exc
+        raise CallError(msg, 0) from exc
     try:
         return json.loads(text) if text else None
     except ValueError as exc:

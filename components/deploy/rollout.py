@@ -37,7 +37,7 @@ def roll_out(
 
     Raises:
         DeployError: the candidate did not prove itself; what was served before is served still.
-        SpecError: no pod could fetch the bundle from its address.
+        SpecError: `serving` names neither, or no pod could fetch the bundle from its address.
     """
     place = read_serving(serving)
     if isinstance(place, ModelServer):

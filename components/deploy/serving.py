@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from components.errors import DeployError
+from components.errors import SpecError
 from components.signature import Frozen
 
 # What Kubernetes takes as a namespace's name: a DNS label (RFC 1123).
@@ -57,7 +57,7 @@ def read_serving(serving: str) -> ModelServer | KServe:
         The one that it names.
 
     Raises:
-        DeployError: it names neither.
+        SpecError: it names neither.
     """
     if serving.startswith(("http://", "https://")):
         return ModelServer(serving.rstrip("/"))
@@ -68,4 +68,4 @@ def read_serving(serving: str) -> ModelServer | KServe:
         f"serving {serving!r} cannot be deployed to: expected http://host:port of a model server, "
         "or kserve://NAMESPACE"
     )
-    raise DeployError(msg)
+    raise SpecError(msg)

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from components.spec.specification import Spec
 
 
+# All steps are watched within the one task that deploys, which is ended after 6 hours and may wait
+# for another deployment and for pods before that.
+_WATCHED_S = 3 * 3600.0
+
+
 def contradictions(spec: "Spec", unreadable: Iterable[str] = ()) -> list[Problem]:
     """Find what contradicts itself in a spec.
 
@@ -168,6 +173,10 @@ def _serve(spec: "Spec") -> Iterator[Finding]:
     if any(step >= following for step, following in zip(canary, canary[1:], strict=False)):
         expected = "each step greater than the one before"
         yield Problem("serve.canary", canary, expected, f"such as {sorted(set(canary))}"), ()
+    longest = _WATCHED_S / (len(canary) + 1)
+    if spec.serve.watch_s > longest:
+        expected = f"at most {longest:g} with {len(canary)} canary steps, 3 hours in all"
+        yield Problem("serve.watch_s", spec.serve.watch_s, expected), ("serve.canary",)
 
 
 _RULES: tuple[Callable[["Spec"], Iterator[Finding]], ...] = (

@@ -100,7 +100,13 @@ class Serve(Section):
     latency_ms: Positive = Field(
         50.0, description="Milliseconds that a prediction may take, at the 99th percentile."
     )
-    watch_s: Seconds = Field(60.0, description="Seconds that each canary step is watched.")
+    watch_s: Seconds = Field(
+        60.0,
+        description=(
+            "Seconds that each canary step, and then all of the traffic, is watched; 3 hours in "
+            "all, at most."
+        ),
+    )
     max_error_ratio: Ratio = Field(
         0.01, description="Share of failed requests above which a new version is put back."
     )

@@ -25,5 +25,6 @@ def describe_doors() -> list[str]:
     for what, address, namespace, door in _DOORS:
         lines.append(f"  {what:<27} {address:<23} {_KUBECTL} -n {namespace} port-forward {door}")
     lines.append(f"  {'a model, once one is there':<27} {ENDPOINT}")
-    lines.append("what is wrong, if anything: kubeloop doctor")
+    # By its path, as the README says to type it: an installation by `make setup` is on no PATH.
+    lines.append(f"what is wrong, if anything: .venv/bin/kubeloop doctor --context kind-{NAME}")
     return lines

@@ -90,7 +90,7 @@ def chosen(names: list[str], first: str = "") -> tuple[Step, ...]:
         first: with which to begin; empty for the first.
 
     Raises:
-        SpecError: there is no such step.
+        SpecError: there is no such step, or all of them come before the first.
         ClusterError: this is no checkout.
     """
     steps = all_steps()
@@ -101,7 +101,11 @@ def chosen(names: list[str], first: str = "") -> tuple[Step, ...]:
             raise SpecError(msg)
     if first:
         steps = steps[known.index(first) :]
-    return tuple(step for step in steps if not names or step.name in names)
+    found = tuple(step for step in steps if not names or step.name in names)
+    if not found:
+        msg = f"nothing is left to do: {', '.join(names)} comes before {first!r}"
+        raise SpecError(msg)
+    return found
 
 
 def _platform(folder: Path) -> tuple[Step, ...]:

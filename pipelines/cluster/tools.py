@@ -27,7 +27,7 @@ LEAST_KIND = (0, 32)
 SERVER = (1, 36)
 # kind's known issues, "too many open files".
 LEAST_INOTIFY = {"max_user_watches": 524288, "max_user_instances": 512}
-_SOURCES = {
+SOURCES = {
     "docker": "Debian and Ubuntu have it as docker.io; others: https://docs.docker.com/engine/install",
     "kind": "a single program: https://kind.sigs.k8s.io/docs/user/quick-start/#installation",
     "kubectl": "a single program: https://kubernetes.io/docs/tasks/tools",
@@ -51,9 +51,9 @@ def look_at_tools(env: Mapping[str, str]) -> Iterator[Finding]:
     Yields:
         A finding for each.
     """
-    for name in _SOURCES:
+    for name in SOURCES:
         if shutil.which(name, path=env.get("PATH")) is None:
-            yield Finding(AREA, name, "wrong", f"not installed; it {_WHY[name]}", _SOURCES[name])
+            yield Finding(AREA, name, "wrong", f"not installed; it {_WHY[name]}", SOURCES[name])
         elif name == "docker":
             yield from _docker(env)
         elif name == "kind":
@@ -123,11 +123,11 @@ def _kind(env: Mapping[str, str]) -> Finding:
     least = ".".join(map(str, LEAST_KIND))
     if found is None:
         return Finding(
-            AREA, "kind", "wrong", f"its version cannot be read: {said!r}", _SOURCES["kind"]
+            AREA, "kind", "wrong", f"its version cannot be read: {said!r}", SOURCES["kind"]
         )
     if (int(found[1]), int(found[2])) < LEAST_KIND:
         said = f"{found[0]}; {CONFIG} names a node image of {least}"
-        return Finding(AREA, "kind", "wrong", said, f"install {least} or newer: {_SOURCES['kind']}")
+        return Finding(AREA, "kind", "wrong", said, f"install {least} or newer: {SOURCES['kind']}")
     return Finding(AREA, "kind", "ok", found[0])
 
 
@@ -139,13 +139,13 @@ def _kubectl(env: Mapping[str, str]) -> Finding:
         version = ""
     found = _VERSION.match(version)
     if found is None:
-        return Finding(AREA, "kubectl", "wrong", "its version cannot be read", _SOURCES["kubectl"])
+        return Finding(AREA, "kubectl", "wrong", "its version cannot be read", SOURCES["kubectl"])
     server = ".".join(map(str, SERVER))
     if abs(int(found[2]) - SERVER[1]) > 1:
         said = (
             f"{version}; the cluster is {server}, and Kubernetes supports one minor version apart"
         )
-        return Finding(AREA, "kubectl", "note", said, f"install {server}: {_SOURCES['kubectl']}")
+        return Finding(AREA, "kubectl", "note", said, f"install {server}: {SOURCES['kubectl']}")
     return Finding(AREA, "kubectl", "ok", version)
 
 

@@ -1,5 +1,6 @@
 """Brings a local cluster up, step by step; again is safe, and goes on where it ended."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pipelines.cluster.applying import PATIENCE_S, PAUSE_S, run_command
 from pipelines.cluster.commands import ClusterError, Command, ask, environment
 from pipelines.cluster.findings import Finding, wrong
 from pipelines.cluster.steps import NAME, Step
-from pipelines.cluster.tools import look_at_machine, look_at_tools
+from pipelines.cluster.tools import SOURCES, look_at_machine, look_at_tools
 from pipelines.cluster.waiting import Say, Wait
 
 NODE = f"{NAME}-control-plane"
@@ -104,6 +105,9 @@ def take_down(say: Say) -> None:
         ClusterError: kind is not there, or failed.
     """
     env = environment()
+    if shutil.which("kind", path=env["PATH"]) is None:
+        msg = f"no command 'kind' is on the path; install it: {SOURCES['kind']}"
+        raise ClusterError(msg)
     if not is_there(env):
         say(f"there is no cluster {NAME!r}")
         return

@@ -6,6 +6,7 @@ tracebacks, and writes a namespace into the user's home; none of that is wanted 
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ PAGES: Final = "KF_PIPELINES_UI_ENDPOINT"
 # Seconds for a connection, and between two pieces of an answer.
 _PATIENCE: Final = (10, 60)
 _PAGE: Final = 100
+# What a header may hold; a token has no blank in it (RFC 6750).
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Kubeflow:
@@ -211,5 +214,12 @@ class _TokenFile(TokenCredentialsBase):  # type: ignore[misc]
             raise KubeflowError(msg) from exc
         if not token:
             msg = f"the token file {str(self._path)!r} is empty: write the token into it"
+            raise KubeflowError(msg)
+        if not _TOKEN.fullmatch(token):
+            # The client's own error would show it.
+            msg = (
+                f"the token file {str(self._path)!r} holds more than one token, or blanks or "
+                "letters that no token has: expected the token alone, in one line"
+            )
             raise KubeflowError(msg)
         config.api_key["authorization"] = token

@@ -1,17 +1,21 @@
 """Where Kubeflow Pipelines is: what a user says of it, and what the environment does."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from components.errors import SpecError
+from pipelines.address import find_fault, without_secrets
 
 ENDPOINT: Final = "KF_PIPELINES_ENDPOINT"
 PATH_VARIABLE: Final = "KF_PIPELINES_SA_TOKEN_PATH"
 # Where Kubeflow mounts a pod's token for its pipelines, and what Kubernetes sets in every pod.
 _MOUNTED: Final = Path("/var/run/secrets/kubeflow/pipelines/token")
 _IN_POD: Final = "KUBERNETES_SERVICE_HOST"
+# A namespace's name: a DNS label (RFC 1123).
+LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _INSIDE: Final = "http://ml-pipeline.kubeflow.svc:8888"
 
 
@@ -46,20 +50,41 @@ def find_place(
         Where runs are.
 
     Raises:
-        SpecError: the address is none, or nobody named one.
+        SpecError: the address is none, or nobody named one, or the token file is not there.
     """
     inside = _INSIDE if _IN_POD in environment else ""
     found = host or environment.get(ENDPOINT, "") or inside
-    if not found.startswith(("http://", "https://")) or "@" in found:
-        wanted = "no address of Kubeflow Pipelines" if not found else f"--host {found!r}"
+    if fault := find_fault(found):
+        option = "--host" if host else ENDPOINT
+        wanted = "no address of Kubeflow Pipelines"
+        if found:
+            wanted = f"{option} {without_secrets(found)!r}: {fault}"
         msg = (
-            f"{wanted}: expected --host http://HOST:PORT or https://HOST, without a password; or "
-            f"the same in {ENDPOINT}. On a cluster without an address of its own: kubectl "
+            f"{wanted}: expected --host http://HOST:PORT or https://HOST, or the same in "
+            f"{ENDPOINT}. On a cluster without an address of its own: kubectl "
             "port-forward --namespace kubeflow service/ml-pipeline-ui 8888:80, and --host "
             "http://localhost:8888"
         )
         raise SpecError(msg)
+    if token_file is not None:
+        _require_file(token_file)
     mounted = Path(environment.get(PATH_VARIABLE) or _MOUNTED)
     if token_file is None and mounted.is_file():
         token_file = mounted
+    if namespace and not LABEL.fullmatch(namespace):
+        msg = f"--namespace {namespace!r}: expected a namespace's name, such as team-a"
+        raise SpecError(msg)
     return Place(found.rstrip("/"), namespace, token_file)
+
+
+def _require_file(path: Path) -> None:
+    """Refuses a token file that is not there; what it holds is read for each request."""
+    reason = "it is a folder"
+    try:
+        if not path.is_dir():
+            path.stat()
+            return
+    except OSError as exc:
+        reason = exc.strerror or "it cannot be read"
+    msg = f"--token-file {str(path)!r}: {reason}; expected a file that holds the token alone"
+    raise SpecError(msg)

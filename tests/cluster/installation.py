@@ -1,4 +1,10 @@
-"""Kubeloop in a namespace of its own on a real cluster, with what a test does there."""
+"""Kubeloop in a namespace of its own on a real cluster, with what a test does there.
+
+The namespace is gone at the end. What lies in Kubeflow's own namespace, `kubeflow`, stays, for
+nobody can tell there what is whose: the runs of models named `visits-…` with their pods and
+artifacts, the experiments that hold them, and the Secrets `kubeloop-bundles` and
+`kubeloop-sources`, which the overlay of every namespace shares.
+"""
 
 import contextlib
 import os
@@ -50,10 +56,11 @@ class Installation:
         names = ("deployment/monitor", "deployment/mlflow")
         kubectl("-n", self.namespace, "wait", "--for=condition=Available", _UP, *names)
 
-    def kubeloop(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs the command as a user does."""
+    def kubeloop(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Runs the command as a user does, with variables of the environment besides."""
         return subprocess.run(
             [sys.executable, "-P", "-m", "pipelines.cli", *arguments],
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             timeout=_RUN_S,

@@ -1,5 +1,6 @@
 """kubectl for tests of a cluster: documents, waits, and ways to Services that lead nowhere else."""
 
+import base64
 import contextlib
 import json
 import re
@@ -32,6 +33,12 @@ def get(kind: str, name: str, namespace: str) -> Document:
     return found
 
 
+def secret(name: str, namespace: str) -> dict[str, str]:
+    """What a Secret holds."""
+    data = get("secret", name, namespace)["data"]
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
 def items(kind: str, namespace: str, selector: str = "") -> list[Document]:
     words = ["-n", namespace, "get", kind, "--output=json"]
     words += [f"--selector={selector}"] if selector else []
@@ -39,9 +46,16 @@ def items(kind: str, namespace: str, selector: str = "") -> list[Document]:
 
 
 @contextlib.contextmanager
-def forwarded(namespace: str, target: str, port: int) -> Iterator[str]:
-    """Opens a free port of this machine to one of the cluster; yields its `http://` address."""
-    command = ["kubectl", "-n", namespace, "port-forward", target, f":{port}"]
+def forwarded(namespace: str, target: str, port: int, *, local: int = 0) -> Iterator[str]:
+    """Opens a port of this machine to one of the cluster; yields its `http://` address.
+
+    Args:
+        namespace: of the target.
+        target: such as `service/mlflow`.
+        port: of it.
+        local: the machine's, for what checks by which name it is asked; 0 takes a free one.
+    """
+    command = ["kubectl", "-n", namespace, "port-forward", target, f"{local or ''}:{port}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

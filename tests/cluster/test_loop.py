@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.cluster.installation import SPEC, Installation
-from tests.cluster.kubernetes import forwarded
+from tests.cluster.kubernetes import forwarded, secret
 
 _SCRAPED_S = 180
 
@@ -96,6 +96,32 @@ def test_broken_version_is_put_back_by_itself(installation: Installation) -> Non
     assert installation.served(name) == "1"
     assert installation.service(name)["spec"]["predictor"]["model"] == before["model"]
     assert set(answers) == {200}, f"answers under load: {dict(answers)}"
+
+
+def test_rollback_from_outside_of_the_cluster_proves_the_version_through_the_api_server(
+    installation: Installation,
+) -> None:
+    """Fails where the NetworkPolicy of the predictors keeps the control plane out; README: why."""
+    name = a_name()
+    first = installation.submit(name)
+    assert first.returncode == 0, first.stdout + first.stderr
+    second = installation.submit(name, "search.seed=8", "gates.champion.min_gain=-1")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert installation.served(name) == "2"
+    keys = secret("kubeloop-bundles", "kubeflow")
+    with (
+        # MLflow answers to this name alone.
+        forwarded(installation.namespace, "service/mlflow", 5000, local=5000),
+        forwarded("kubeflow", "service/seaweedfs", 9000) as store,
+    ):
+        place = ("--serving", f"kserve://{installation.namespace}")
+        done = installation.kubeloop(
+            *("rollback", name, *place, "--registry", "http://localhost:5000"),
+            **{**keys, "AWS_ENDPOINT_URL": store},
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{name} version 1 is champion and served, replacing version 2" in done.stdout
+    assert installation.served(name) == "1"
 
 
 def test_schedule_is_made_listed_and_deleted(installation: Installation) -> None:

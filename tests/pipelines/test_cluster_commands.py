@@ -1,8 +1,10 @@
 """`kubeloop compile` and `kubeloop render` as a user calls them before `kubectl apply`."""
 
 import pytest
+import typer
 import yaml
 
+from pipelines.cluster_names import check_image
 from tests.pipelines.laptop import Laptop
 
 SERVED = ("--storage-uri", "s3://mlpipeline/bundle", "--version", "3")
@@ -71,3 +73,50 @@ def test_compile_writes_the_platform_document_and_the_image(laptop: Laptop) -> N
     executors = ir["deploymentSpec"]["executors"].values()
     assert {executor["container"]["image"] for executor in executors} == {image}
     assert platform["platforms"].keys() == {"kubernetes"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("compile", "--native", "--namespace", "Bad NS"), "--namespace"),
+        (("compile", "--image", "a b"), "--image"),
+        (("compile", "--image", "registry.example.org/Kubeloop:1"), "--image"),
+        (("render", "spec.yaml", *SERVED, "--namespace", "Bad NS"), "--namespace"),
+    ],
+    ids=["compile-namespace", "compile-image", "compile-capital", "render-namespace"],
+)
+def test_names_that_no_cluster_takes_are_status_2(
+    laptop: Laptop, arguments: tuple[str, ...], option: str
+) -> None:
+    done = laptop.run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Invalid value for '{option}'" in done.stderr
+
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        "kubeloop/pipeline:0.1.0",
+        "localhost:5000/a",
+        "Registry.example.org:443/team/a__b/c-d.e:v1_2",
+        f"[::1]:5000/a@{DIGEST}",
+        f"a:1@{DIGEST}",
+    ],
+    ids=["none", "tag", "port", "deep", "digest", "both"],
+)
+def test_image_that_a_node_could_pull_is_taken(reference: str) -> None:
+    assert check_image(reference) == reference
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["a b", "A", "a:", "a@sha256:1", "https://a/b", "a//b", "a:-1", "a/b\n", "ä"],
+    ids=["space", "capital", "tag", "digest", "scheme", "empty", "dash", "line", "letter"],
+)
+def test_image_that_no_node_could_pull_is_refused(reference: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no image"):
+        check_image(reference)

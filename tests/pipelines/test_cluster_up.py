@@ -58,6 +58,7 @@ def test_up_does_what_is_printed_and_again_leaves_models_and_passwords(
     assert commands(done.stdout) == printed(machine)
     assert machine.calls == ["kind create cluster --config kind-config.yaml", LOAD]
     assert "http://NAME-kubeloop.models.localhost:8080" in done.stdout
+    assert done.stdout.endswith(".venv/bin/kubeloop doctor --context kind-kubeloop\n")
     for door in ("ml-pipeline-ui", "grafana", "mlflow", "monitor"):
         assert re.search(
             rf"kubectl --context kind-kubeloop .* port-forward svc/{door} ", done.stdout
@@ -112,6 +113,9 @@ def test_single_step_and_first_step_are_chosen(machine: LocalCluster) -> None:
     wrong = machine.run("up", "gamma")
     assert wrong.returncode == 2
     assert "there is no step 'gamma': the steps are kind, images, alpha, beta" in wrong.stderr
+    nothing = machine.run("up", "--from", "overlay", "beta")
+    assert (nothing.returncode, machine.calls) == (2, [])
+    assert "nothing is left to do: beta comes before 'overlay'" in nothing.stderr
 
 
 def test_step_that_does_not_come_up_quotes_its_pods(machine: LocalCluster) -> None:
@@ -222,6 +226,13 @@ def test_down_deletes_the_cluster_and_again_finds_none(machine: LocalCluster) ->
     again = machine.run("down")
     assert (again.returncode, again.stdout) == (0, "there is no cluster 'kubeloop'\n")
     assert machine.calls == ["kind delete cluster --name kubeloop"]
+
+
+def test_down_without_kind_says_where_it_comes_from(machine: LocalCluster, tmp_path: Path) -> None:
+    done = machine.run("down", PATH=str(tmp_path / "nothing"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no command 'kind' is on the path; install it: " in done.stderr
+    assert "kind.sigs.k8s.io/docs/user/quick-start" in done.stderr
 
 
 def test_step_without_a_cluster_says_how_to_make_one(machine: LocalCluster) -> None:

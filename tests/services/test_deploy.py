@@ -18,7 +18,7 @@ import pytest
 
 from components.deploy import model_server
 from components.deploy.rollout import Served, restore, roll_out
-from components.errors import BundleError, DeployError
+from components.errors import BundleError, DeployError, SpecError
 from components.spec import Spec, parse
 from tests.bundles import GOLDEN, Fitted, build, reseal
 from tests.serving import ROOT, ServerProcess, wait_for
@@ -165,7 +165,7 @@ def test_roll_out_to_address_that_is_no_server_says_what_was_expected(
     monitor: str, first: Fitted
 ) -> None:
     said = "serving 'ftp://models' cannot be deployed to: expected http://host:port"
-    with pytest.raises(DeployError, match=said):
+    with pytest.raises(SpecError, match=said):
         roll_out(spec(), first.folder, 1, "ftp://models", monitor)
 
 

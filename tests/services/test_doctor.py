@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import yaml
 
 from pipelines.cluster.doctor.examination import Examination, examine
-from pipelines.cluster.doctor.rights import READING, WRITING
+from pipelines.cluster.doctor.reader import connect
+from pipelines.cluster.doctor.rights import PERSON, READING, RUNS, look_at_rights
 from pipelines.cluster.doctor.watching import selects
 from tests.healthy_cluster import OURS, Document, definition, deployment, document, furnish
 from tests.kubernetes_api import Api
@@ -104,7 +106,7 @@ def unready(api: Api) -> None:
 
 
 ISVC = "inferenceservices.serving.kserve.io"
-DEAF = {"podMonitorSelector": {}, "ruleSelector": {}, "ruleNamespaceSelector": {}}
+DEAF: Document = {"podMonitorSelector": {}, "ruleSelector": {}, "ruleNamespaceSelector": {}}
 # What is done to a healthy cluster, and what doctor then has to say of it, with its mend.
 CASES: dict[str, tuple[Callable[[Api], None], str, str]] = {
     "kserve-kind": (gone("CustomResourceDefinition", ISVC), ISVC, "platform/05-kserve"),
@@ -137,6 +139,17 @@ CASES: dict[str, tuple[Callable[[Api], None], str, str]] = {
         changed("Gateway", "kserve-ingress-gateway", "kserve", status={}),
         "not programmed: no controller has looked at it",
         "describe gateway",
+    ),
+    "bundles": (
+        gone("Secret", "kubeloop-bundles", "kubeflow"),
+        "is not there: the second run of a model fails",
+        "AWS_ENDPOINT_URL of the store in which Kubeflow Pipelines keeps artifacts; "
+        "kind: sh manifests/overlays/kind/secrets.sh",
+    ),
+    "bundle-keys": (
+        changed("Secret", "kubeloop-bundles", "kubeflow", data={"AWS_ACCESS_KEY_ID": "YQ=="}),
+        "lacks AWS_SECRET_ACCESS_KEY: the second run",
+        "make it with the keys AWS_ACCESS_KEY_ID",
     ),
     "hosts": (nameless, "403 'Invalid Host header'", "--allowed-hosts"),
     "account": (
@@ -248,7 +261,9 @@ def test_rights_that_are_asked_for_are_those_of_the_role() -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert {*READING, *WRITING} - granted == set()
+    assert set(RUNS) == granted
+    assert set(READING) - {*RUNS, *PERSON} == set()
+    assert set(PERSON) & granted == set(), "what runs do not need the Role does not grant"
 
 
 @needs_kubectl
@@ -258,14 +273,114 @@ def test_server_that_does_not_answer_is_named(healthy: Api, tmp_path: Path) -> N
     config.write_text(text)
     done = run(KUBECONFIG=str(config))
     assert done.returncode == 1
-    assert "✗ server: http://127.0.0.1:1 gives no answer" in done.stdout
+    assert "✗ server: nobody answers at http://127.0.0.1:1: Connection refused" in done.stdout
+    assert "HTTPConnectionPool" not in done.stdout
+    assert "kind: docker ps" in done.stdout
+    assert done.stderr == ""
 
 
 @needs_kubectl
 def test_context_that_is_not_there_is_named(healthy: Api) -> None:
     done = run("--context", "nowhere", KUBECONFIG=os.environ["KUBECONFIG"])
     assert done.returncode == 1
-    assert "nowhere" in done.stdout
+    assert "✗ server: there is no context 'nowhere' in " in done.stdout
+    assert "its contexts are " in done.stdout
+    assert "make cluster-up" not in done.stdout.partition("✗ server")[2]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"users: [\n:\n\t- x", b"a note\n", b"contexts: 4\n", bytes(range(256)), None],
+    ids=["yaml", "text", "number", "binary", "directory"],
+)
+def test_file_that_is_no_configuration_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "the-configuration"
+    file.mkdir() if content is None else file.write_bytes(content)
+    done = run(KUBECONFIG=str(file))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"'{file}'" in done.stdout.partition("✗ server: ")[2]
+    assert "let KUBECONFIG name a file with a current context" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@needs_kubectl
+def test_credentials_command_that_is_not_there_is_named(healthy: Api, tmp_path: Path) -> None:
+    document = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    api = "client.authentication.k8s.io/v1"
+    for one in document["users"]:
+        one["user"] = {"exec": {"apiVersion": api, "command": "no-such-plugin"}}
+    config = tmp_path / "with-plugin"
+    config.write_text(yaml.safe_dump(document))
+    done = run(KUBECONFIG=str(config))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "✗ server: no credentials for the context" in done.stdout
+    assert "no-such-plugin" in done.stdout
+
+
+@needs_kubectl
+@pytest.mark.parametrize("token", ["secret1\nsecret2", "secret1ж"], ids=["lines", "letter"])
+def test_token_that_cannot_be_sent_is_a_sentence_without_it(
+    healthy: Api, tmp_path: Path, token: str
+) -> None:
+    document = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    for one in document["users"]:
+        one["user"] = {"token": token}
+    config = tmp_path / "damaged"
+    config.write_text(yaml.safe_dump(document))
+    done = run(KUBECONFIG=str(config))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "credentials cannot be sent: a token is one line of plain letters" in done.stdout
+    assert "secret1" not in done.stdout
+
+
+@needs_kubectl
+def test_account_that_may_do_what_runs_may_is_told_what_a_rollback_needs_besides(
+    healthy: Api,
+) -> None:
+    rules = [
+        {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+        for group, resource, verb in RUNS
+    ]
+    healthy.permit(rules, user="somebody")
+    said = {one.name: one.said for one in examine("", OURS).findings}
+    lacking = "this account may not list inferenceservices"
+    assert said["kubeloop status"] == f"{lacking} in {OURS}"
+    assert said["kubeloop rollback"] == f"{lacking}, create services/proxy in {OURS}"
+
+
+@needs_kubectl
+@pytest.mark.parametrize("right", RUNS, ids=lambda right: "-".join(right).replace("/", "-"))
+def test_rollback_asks_for_every_right_of_the_role(
+    healthy: Api, right: tuple[str, str, str]
+) -> None:
+    rules = [
+        {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+        for group, resource, verb in (*RUNS, *PERSON)
+        if (group, resource, verb) != right
+    ]
+    healthy.permit(rules, user="somebody")
+    (_, one) = islice(look_at_rights(connect(), OURS), 2)
+    assert one.said == f"this account may not {right[2]} {right[1]} in {OURS}"
+
+
+@needs_kubectl
+def test_secrets_of_runs_that_are_missing_or_unreadable_are_notes_where_nothing_fails(
+    healthy: Api,
+) -> None:
+    healthy.remove("Secret", "kubeloop-sources", "kubeflow")
+    found = examine("", OURS)
+    assert broken(found) == []
+    (note,) = [one for one in found.findings if one.name == "secret kubeloop-sources in kubeflow"]
+    assert (note.state, note.said[:16]) == ("note", "is not there: ru")
+    healthy.remove("Secret", "kubeloop-bundles", "kubeflow")
+    account = document("v1", "ServiceAccount", "pipeline-runner", "kubeflow")
+    account["metadata"]["annotations"] = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/a"}
+    healthy.put(account)
+    assert broken(examine("", OURS)) == []
+    healthy.fail("GET", "namespaces/kubeflow/secrets", status=403, message="no", times=-1)
+    (note,) = [f for f in examine("", OURS).findings if f.name == "secrets in kubeflow"]
+    assert note.state == "note"
 
 
 @pytest.mark.parametrize(
@@ -287,3 +402,10 @@ def test_context_that_is_not_there_is_named(healthy: Api) -> None:
 )
 def test_selector_selects_as_kubernetes_says(selector: Document | None, expected: bool) -> None:
     assert selects(selector, {"release": "mine"}) is expected
+
+
+@pytest.mark.parametrize("name", ["Bad NS", "", "-a", "a" * 64, "a.b"])
+def test_namespace_that_cannot_be_is_status_2(name: str) -> None:
+    done = run("--namespace", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value for '--namespace'" in done.stderr

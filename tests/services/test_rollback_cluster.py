@@ -96,11 +96,14 @@ def test_rollback_of_a_version_that_was_never_crowned_goes_to_the_champion(
     assert champion(deployed) == 2
 
 
-def test_rollback_to_what_is_served_changes_nothing(deployed: Deployed) -> None:
+def test_rollback_to_what_is_served_changes_nothing(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
     deployed.serve(1)
     before = deployed.cluster.api.get("InferenceService", "churn", NAMESPACE)
     rolled_back(deployed, 1)
     assert deployed.cluster.api.get("InferenceService", "churn", NAMESPACE) == before
+    assert capsys.readouterr().out == "churn version 1 is champion and served\n"
 
 
 def test_rollback_to_a_version_that_does_not_come_up_leaves_what_is_served(

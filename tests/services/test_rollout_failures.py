@@ -54,7 +54,7 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> 
 @pytest.mark.parametrize(
     ("behaviour", "said"),
     [
-        ("unpullable", r"cannot pull its image: ImagePullBackOff: .*events: "),
+        ("unpullable", r"cannot pull its image: (ErrImagePull|ImagePullBackOff): .*events: "),
         ("crashing", r"crashes: CrashLoopBackOff \(exit code 3.*log ends: no memory \| the end"),
         ("storage", r"container 'storage-initializer' crashes: .*log ends: no memory \| the end"),
         ("quota", r"its pods cannot be created: FailedCreate: .*exceeded quota"),
@@ -233,3 +233,32 @@ def test_without_gateway_api_a_version_that_fails_is_put_back(
         deploy(bundles.release(2))
     check_served(plain, 1)
     assert service_of(plain)["spec"] == before
+
+
+def test_stable_version_that_grows_meanwhile_is_replaced_by_as_many_pods(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    replicas = {"min": 1, "max": 6}
+    deploy(bundles.release(1), replicas=replicas)
+    more: list[str] = []
+    at_all: list[int] = []
+
+    def look(call: Call) -> None:
+        share = share_of(cluster)
+        if share == 50 and not more:
+            (pod,) = [
+                p for p in cluster.api.list("Pod", NAMESPACE) if "-v1-" in p["metadata"]["name"]
+            ]
+            for name in ("fares-v1-b", "fares-v1-c", "fares-v1-d"):
+                metadata = {"labels": pod["metadata"]["labels"], "namespace": NAMESPACE}
+                cluster.api.put(pod | {"metadata": metadata | {"name": name}})
+                more.append(name)
+        if share == 100 and not at_all:
+            at_all.append(cluster.versions(NAME)[2])
+            for name in more:
+                cluster.api.remove("Pod", name, NAMESPACE)
+
+    cluster.api.on_call(look, moment="answered", verbs=["patch"])
+    deploy(bundles.release(2), replicas=replicas)
+    cluster.api.on_call(None)
+    assert at_all == [4]

@@ -125,6 +125,11 @@ def test_list_of_none_says_how_to_make_one(
     assert "kubeloop schedule SPEC --cron" in capsys.readouterr().out
 
 
+def test_help_says_by_which_clock() -> None:
+    done = CliRunner().invoke(run_commands.app, ["schedule", "--help"], env={"COLUMNS": "200"})
+    assert "weekday in UTC" in done.output
+
+
 def test_delete_of_what_is_not_there_names_what_is(api: KubeflowApi) -> None:
     with pytest.raises(StateError, match="model 'visits' has no schedule .*: there are none"):
         delete_schedule(Place(api.address), "visits")
@@ -176,6 +181,11 @@ def test_wrong_call_is_refused_before_anybody_is_asked(
         ("30 0 3 ? * 0", "30 0 3 ? * 0"),
         (" @daily ", "@daily"),
         ("@every 1h30m", "@every 1h30m"),
+        ("@every 60s", "@every 60s"),
+        ("0 0 29 2 *", "0 0 0 29 2 *"),
+        ("0 0 30 2 mon", "0 0 0 30 2 mon"),
+        ("0 0 25,31 feb-mar *", "0 0 0 25,31 feb-mar *"),
+        ("0 0 30 1/6 *", "0 0 0 30 1/6 *"),
     ],
 )
 def test_cron_is_read_with_seconds_first(text: str, read: str) -> None:
@@ -189,7 +199,13 @@ def test_cron_is_read_with_seconds_first(text: str, read: str) -> None:
         ("0 24 * * *", "'24' is no hour"),
         ("0 0 0 * *", "'0' is no day of month: expected 1 to 31"),
         ("0 0 * 13 *", "'13' is no month"),
-        ("0 0 * * 7", "'7' is no day of week: expected 0 to 6"),
+        ("0 0 * 13 *", "expected 1 to 12 or a name such as feb"),
+        ("0 0 * * 7", "'7' is no day of week: expected 0 to 6 (0 is Sunday) or a name such as mon"),
+        ("0 0 30 2 *", "'0 0 30 2 *' never fires: month '2' has no day '30'"),
+        ("0 0 31 feb,jun/5 ?", "never fires: month 'feb,jun/5' has no day '31'"),
+        ("0 0 31/5 4-6/2 */2", "never fires"),
+        ("@every 0s", "'@every 0s': expected a minute at least"),
+        ("@every 0.9m", "expected a minute at least"),
         ("0 0 * * mo", "'mo' is no day of week"),
         ("0 5-3 * * *", "'5-3' is no hour"),
         ("*/0 * * * *", "'*/0' is no minute"),

@@ -1,5 +1,6 @@
 """`kubeloop status --serving kserve://…` against a cluster in memory, over real HTTP."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -7,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 from components.deploy.kserve.rollout import roll_out
 from components.deploy.kserve.status import observe
 from components.errors import DeployError, StateError
 from components.register.registry import Registry
 from components.spec import parse
+from pipelines import model_commands
 from pipelines.cluster_status import Sources, show_cluster_status
-from pipelines.kubeflow.errors import KubeflowError
 from pipelines.kubeflow.place import Place
 from tests.bundles import Fitted, build
 from tests.deployed import NAMESPACE, QUICK, SPEC, Deployed, empty_registry
@@ -98,7 +101,9 @@ def test_status_of_nothing_says_how_to_make_a_model(
 ) -> None:
     (line,) = shown(capsys, name=None)
     assert line == "no model in namespace 'models'; kubeloop submit SPEC makes one"
-    with pytest.raises(StateError, match="no model 'churn' in namespace 'models'; --registry"):
+    with pytest.raises(
+        StateError, match="no model 'churn' is served in namespace 'models'; --regi"
+    ):
         shown(capsys)
 
 
@@ -157,16 +162,70 @@ def test_status_shows_runs_of_the_model_where_kubeflow_is_named(
     deployed: Deployed, kubeflow: KubeflowApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployed.serve(1)
-    names = ("20261121-100000-churn-00aa", "20261121-100000-churn-more-00aa", "churn-x7k2p", "else")
     kubeflow.runs = {
-        name: {"run_id": name, "display_name": name, "state": "FAILED"} for name in names
+        **{f"{number}-other": a_run("other") for number in range(120)},
+        "a": a_run("remote-churn", "20261121-100000-remote-churn-00aa"),
+        "b": a_run("churn", "20261121-100000-churn-00aa"),
+        "c": a_run("churn-more", "churn-more-x7k2p"),
+        "d": a_run("churn", "weekly"),
+        "e": {"run_id": "e", "display_name": "churn-by-hand", "state": "FAILED"},
     }
     lines = shown(capsys, place=Place(kubeflow.address))
-    assert "  20261121-100000-churn-00aa  failed" in lines
-    assert not [line for line in lines if "else" in line]
+    runs = [line for line in lines if line.endswith("  failed")]
+    assert runs == ["  20261121-100000-churn-00aa  failed", "  weekly  failed"]
+
+
+def a_run(model: str, name: str = "else") -> dict[str, Any]:
+    return {
+        "run_id": name,
+        "display_name": name,
+        "state": "FAILED",
+        "runtime_config": {"parameters": {"spec": parse(SPEC.replace("churn", model)).to_json()}},
+    }
+
+
+def test_status_without_kubeflow_or_registry_says_what_is_left_out(
+    deployed: Deployed, kubeflow: KubeflowApi, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    deployed.serve(1)
     kubeflow.refuse("GET", "/runs", 403, "no")
-    with pytest.raises(KubeflowError, match="cannot list runs.*no right"):
-        shown(capsys, place=Place(kubeflow.address))
+    damaged = tmp_path / "damaged.db"
+    damaged.write_text("no database")
+    lines = shown(capsys, registry=f"sqlite:///{damaged}", place=Place(kubeflow.address))
+    assert lines[0] == "churn  version 1 is served"
+    assert lines[-2].startswith("versions are not shown: the registry ")
+    assert lines[-1].startswith("runs are not shown: cannot list runs: ")
+    assert "no right" in lines[-1]
+    kubeflow.refuse("GET", "/healthz", 503, "no")
+    assert shown(capsys, place=Place(kubeflow.address))[-1].startswith("runs are not shown: ")
+    with pytest.raises(StateError, match="no model 'gone' is served .*; versions are not shown: "):
+        shown(capsys, "gone", registry=f"sqlite:///{damaged}")
+
+
+def test_command_shows_runs_of_the_kubeflow_that_the_environment_names(
+    deployed: Deployed, kubeflow: KubeflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.serve(1)
+    kubeflow.runs = {"a": a_run("churn", "weekly")}
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", kubeflow.address)
+    arguments = ["status", "churn", "--serving", f"kserve://{NAMESPACE}"]
+    done = CliRunner().invoke(model_commands.app, arguments)
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "  weekly  failed")
+
+
+@pytest.mark.parametrize("token", ["secret1\nsecret2", "secret1ж"], ids=["lines", "letter"])
+def test_damaged_token_of_a_kubeconfig_is_a_sentence_without_it(
+    deployed: Deployed, token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    document = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text(encoding="utf-8"))
+    document["users"][0]["user"] = {"token": token}
+    damaged = tmp_path / "damaged.yaml"
+    damaged.write_text(yaml.safe_dump(document), encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(damaged))
+    done = Laptop(tmp_path).run("status", "--serving", f"kserve://{NAMESPACE}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Kubernetes configuration is damaged: its token" in done.stderr
+    assert "secret" not in done.stderr
 
 
 def test_command_shows_the_same(deployed: Deployed, tmp_path: Path) -> None:
@@ -183,13 +242,22 @@ def test_command_shows_the_same(deployed: Deployed, tmp_path: Path) -> None:
         (("--registry", "http://h"), "--registry is of a cluster: give --serving"),
         (("--serving", "http://127.0.0.1:8080"), "expected kserve://NAMESPACE"),
         (("--serving", "kserve://Models"), "expected http://host:port of a model server, or"),
+        (("--serving", "kserve://models", "--monitor", "http://u:secretpw@m"), "'http://***@m'"),
     ],
-    ids=["state", "serving", "namespace"],
+    ids=["state", "serving", "namespace", "monitor"],
 )
 def test_wrong_call_says_what_is_missing(
     tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     done = Laptop(tmp_path).run("status", *arguments)
-    assert done.returncode in (1, 2)
+    assert done.returncode == 2
     assert (done.stdout, "Traceback" in done.stderr) == ("", False)
     assert said in done.stderr
+    assert "secretpw" not in done.stderr
+
+
+@pytest.mark.parametrize("serving", ["x", "kserve://Bad_NS"])
+def test_rollback_to_nowhere_is_status_2(tmp_path: Path, serving: str) -> None:
+    done = Laptop(tmp_path).run("rollback", "churn", "--serving", serving, "--registry", "http://h")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "or kserve://NAMESPACE" in done.stderr

@@ -25,7 +25,7 @@ from pipelines.kubeflow.log import find_reason
 from pipelines.kubeflow.place import Place, find_place
 from pipelines.kubeflow.run import follow_run
 from pipelines.local.result import Exit
-from pipelines.run_parameters import find_addresses, read_parameters
+from pipelines.run_parameters import check_names, find_addresses, read_parameters
 from pipelines.submission import Submission
 from pipelines.submit import submit_run
 from tests.certificates import Authority
@@ -416,8 +416,24 @@ def test_command_exits_with_the_runs_end(api: KubeflowApi, laptop: Laptop) -> No
         (("remote.yaml", "--host", "HOST", "--registry", "sqlite:///a.db"), "as pods reach it"),
         (("remote.yaml", "--host", "HOST", "--monitor", "http://localhost:9"), "of this machine"),
         (("remote.yaml", "--host", "HOST", "--parameter", "spec=1"), "which the command sets"),
+        (("remote.yaml", "--host", "HOST", "--parameter", "memory=abc"), "memory='abc': expected"),
+        (("remote.yaml", "--host", "HOST", "--parameter", "small_cpu=0"), "small_cpu='0': expecte"),
+        (("remote.yaml", "--host", "HOST", "--namespace", "Team_A"), "--namespace 'Team_A'"),
+        (("remote.yaml", "--host", "HOST", "--service-account", "a b"), "--service-account 'a b'"),
+        (("remote.yaml", "--host", "HOST", "--image", "Pipeline:"), "--image 'Pipeline:'"),
+        (("remote.yaml", "--host", "HOST", "--token-file", "/gone"), "'/gone': No such file"),
+        (("remote.yaml", "--host", "HOST", "--token-file", "/"), "'/': it is a folder"),
+        (("remote.yaml", "--host", "http://"), "'http://': it names no host"),
+        (("remote.yaml", "--host", "http://[::1"), "its host or its port"),
+        (("remote.yaml", "--host", "http://h:abc"), "its host or its port"),
+        (("remote.yaml", "--host", "http://h:99999"), "its host or its port"),
+        (("remote.yaml", "--host", "http://h\n"), "blanks"),
     ],
-    ids=["source", "none", "host", "serving", "registry", "monitor", "parameter"],
+    ids=[
+        *("source", "none", "host", "serving", "registry", "monitor", "parameter", "memory", "cpu"),
+        *("namespace", "account", "image", "token", "folder", "http", "bracket", "port", "large"),
+        "line",
+    ],
 )
 def test_wrong_call_is_refused_before_anybody_is_asked(
     api: KubeflowApi, laptop: Laptop, arguments: tuple[str, ...], said: str
@@ -429,6 +445,46 @@ def test_wrong_call_is_refused_before_anybody_is_asked(
     assert done.output == ""
     assert said in str(done.exception)
     assert api.asked == []
+
+
+SECRETS = (
+    ("--host", "http://user:secretpw@h", "'http://***@h': it must hold no user"),
+    ("--host", "http://h/?token=secretpw", "'http://h/?***': it must hold no query"),
+    ("--registry", "ftp://u:secretpw@x", "'ftp://***@x'"),
+    ("--registry", "http://secretpw@mlflow", "'http://***@mlflow'"),
+    ("--monitor", "http://u:secr/etpw@m:9", "'http://***@m:9'"),
+    ("--serving", "kserve://u:secretpw@n", "'kserve://***@n'"),
+    ("--upload-to", "s3://key:secretpw@bucket/x", "'s3://***@bucket/x'"),
+    ("--upload-to", "s3://key:secr/etpw@bucket/x", "'s3://***@bucket/x'"),
+    ("--pipeline-root", "s3://key:secretpw@bucket", "'s3://***@bucket'"),
+)
+
+
+@pytest.mark.parametrize(("option", "value", "said"), SECRETS, ids=lambda word: str(word)[:16])
+def test_address_with_a_password_is_refused_without_it(
+    api: KubeflowApi, laptop: Laptop, option: str, value: str, said: str
+) -> None:
+    host = () if option == "--host" else ("--host", api.address)
+    spec = str(laptop.folder / "remote.yaml")
+    done = CliRunner().invoke(run_commands.app, ["submit", spec, *host, option, value])
+    assert isinstance(done.exception, SpecError)
+    assert f"{option} {said}" in str(done.exception)
+    assert not re.search("etpw", f"{done.output}{done.exception}")
+    assert api.asked == []
+
+
+def test_host_of_the_environment_is_refused_by_its_own_name() -> None:
+    with pytest.raises(SpecError, match=r"^KF_PIPELINES_ENDPOINT 'http://\*\*\*@h': ") as raised:
+        find_place("", "", None, {"KF_PIPELINES_ENDPOINT": "http://user:secretpw@h"})
+    assert "secretpw" not in str(raised.value)
+
+
+def test_parameters_and_names_as_kubernetes_writes_them_are_taken() -> None:
+    sizes = ["cpu=500m", "cpu_request=.5", "memory=1.5Gi", "small_memory=1e9", "small_cpu=2"]
+    assert len(read_parameters(sizes)) == 5
+    digest = f"@sha256:{64 * '0'}"
+    for image in ("pipeline", f"localhost:5001/a/b_c:1.0{digest}", "ghcr.io/own/x:V1"):
+        check_names(image, "s3://bucket/runs?region=eu", "pipeline-runner.v1")
 
 
 def test_wrong_call_is_status_2(laptop: Laptop) -> None:
@@ -545,6 +601,20 @@ def test_token_file_that_is_not_there_or_empty_is_named(api: KubeflowApi, tmp_pa
         submitted(api, token_file=missing)
 
 
+@pytest.mark.parametrize(
+    "held", ["secret1\nsecret2\n", "secret1 secret2", "secret1ж"], ids=["lines", "blank", "letter"]
+)
+def test_token_file_that_holds_no_token_is_named_without_what_it_holds(
+    api: KubeflowApi, tmp_path: Path, held: str
+) -> None:
+    token = tmp_path / "tok"
+    token.write_text(held, encoding="utf-8")
+    with pytest.raises(KubeflowError, match="tok' holds more than one token") as raised:
+        submitted(api, token_file=token)
+    assert "secret" not in str(raised.value)
+    assert api.asked == []
+
+
 def test_pod_shows_the_token_that_it_was_given(api: KubeflowApi, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("of-a-pod")
@@ -575,8 +645,8 @@ def test_namespace_of_a_kubeflow_with_one_user_is_left_out(api: KubeflowApi) -> 
 def test_every_source_of_this_machine_is_refused_by_name(tmp_path: Path) -> None:
     text = SPEC.replace(
         "rows.csv",
-        "[rows.csv, file:///data/a.csv, 'http://127.0.0.1:80/a.csv', s3://b/a.csv, "
-        "https://h/a.csv]",
+        "[rows.csv, file:///data/a.csv, 'http://127.0.0.1:80/a.csv', 'https://localhost/a.csv', "
+        "'https://[::1]/a.csv', 'https://127.0.0.1/a.csv', s3://b/a.csv, https://h/a.csv]",
     )
     (tmp_path / "spec.yaml").write_text(text)
     api = KubeflowApi()
@@ -586,12 +656,10 @@ def test_every_source_of_this_machine_is_refused_by_name(tmp_path: Path) -> None
         assert api.asked == []
     finally:
         api.close()
-    assert [problem.path for problem in raised.value.problems] == [
-        "source[0]",
-        "source[1]",
-        "source[2]",
-    ]
-    assert str(tmp_path / "rows.csv") in str(raised.value)
+    named = [problem.path for problem in raised.value.problems]
+    assert named == [f"source[{number}]" for number in range(6)]
+    # A long value is shown by its two ends.
+    assert f"source[0]: got '{str(tmp_path)[:16]}" in str(raised.value)
 
 
 def test_tables_of_scikit_learn_are_in_the_image(api: KubeflowApi) -> None:

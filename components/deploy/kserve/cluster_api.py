@@ -1,6 +1,7 @@
 """The Kubernetes API as deployment uses it: few verbs, safe to repeat, failing in words."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from components.deploy.kserve.cluster_errors import (
@@ -16,6 +17,13 @@ Document = dict[str, Any]
 FIELD_MANAGER = "kubeloop-deploy"
 _APPLY = "application/apply-patch+yaml"
 _PAGE = 500
+# How often a list that grew too old between two pages is begun anew. A page takes far less than the
+# 5 minutes for which a server keeps one.
+_RESTARTS = 3
+
+
+def _nothing() -> None:
+    """What is to be known before a call is repeated that anybody may make at any time."""
 
 
 class ClusterApi:
@@ -59,15 +67,14 @@ class ClusterApi:
         chosen = {"labelSelector": labels, "fieldSelector": fields, "limit": _PAGE}
         query = {key: value for key, value in chosen.items() if value}
         found: list[Document] = []
-        token = ""
+        token, restarts = "", 0
         while True:
             page = query | ({"continue": token} if token else {})
-            answer = self._document(
-                call, "GET", resource.path(namespace), query=page, stale=bool(token)
-            )
+            stale = bool(token) and restarts < _RESTARTS
+            answer = self._document(call, "GET", resource.path(namespace), query=page, stale=stale)
             if answer is None:
                 # The list grew too old between two pages: from the start, without the first ones.
-                found, token = [], ""
+                found, token, restarts = [], "", restarts + 1
                 continue
             found += answer.get("items") or []
             token = (answer.get("metadata") or {}).get("continue") or ""
@@ -96,9 +103,24 @@ class ClusterApi:
         return self._sent(call, "PUT", resource.path(namespace, name), body, query=query)
 
     def apply(
-        self, resource: Resource, namespace: str, name: str, body: Document, *, force: bool = False
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Document,
+        *,
+        force: bool = False,
+        again: Callable[[], None] = _nothing,
     ) -> Document:
         """Applies a resource server-side; creates it where it is not there.
+
+        Args:
+            resource: of what kind.
+            namespace: where.
+            name: of which one.
+            body: what to apply; without a `resourceVersion` it goes over whatever is there.
+            force: whether fields of others are taken over.
+            again: see `Transport.ask`.
 
         Raises:
             ApiError: of reason `Conflict` where others own a field (`causes` says who), or where it
@@ -107,9 +129,17 @@ class ClusterApi:
         call = Call("patch", resource, namespace, name)
         query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
         path = resource.path(namespace, name)
-        return self._sent(call, "PATCH", path, body, query=query, content=_APPLY)
+        return self._sent(call, "PATCH", path, body, query=query, content=_APPLY, again=again)
 
-    def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        uid: str,
+        *,
+        again: Callable[[], None] = _nothing,
+    ) -> None:
         """Deletes that very resource and all it owns; nothing, where it is gone."""
         call = Call("delete", resource, namespace, name)
         body = {
@@ -119,7 +149,7 @@ class ClusterApi:
             "preconditions": {"uid": uid},
         }
         path = resource.path(namespace, name)
-        self._document(call, "DELETE", path, body=body, absent=True)
+        self._document(call, "DELETE", path, body=body, absent=True, again=again)
 
     def log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
         """Reads the last lines of a container's log; empty where there is none to read."""

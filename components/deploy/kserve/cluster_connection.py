@@ -1,10 +1,10 @@
 """Where the cluster is: the one module here that knows how the Kubernetes client is configured."""
 
-import os
 from pathlib import Path
 
 from components.deploy.kserve.cluster_api import ClusterApi
 from components.deploy.kserve.cluster_transport import Transport
+from components.deploy.kserve.kubeconfig import KubeconfigError, load_kubeconfig
 from components.errors import DeployError
 
 _TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -20,7 +20,6 @@ def connect(first_wait_s: float = 0.3) -> ClusterApi:
         DeployError: no cluster is configured, or the configuration cannot be read.
     """
     from kubernetes import client, config
-    from kubernetes.config import ConfigException
 
     configuration = client.Configuration()
     # This module repeats by itself, and knows what may be repeated.
@@ -29,14 +28,12 @@ def connect(first_wait_s: float = 0.3) -> ClusterApi:
         if in_a_pod():
             config.load_incluster_config(client_configuration=configuration)
         else:
-            # The client itself reads the variable once, at its import.
-            file = os.environ.get("KUBECONFIG") or None
-            config.load_kube_config(config_file=file, client_configuration=configuration)
-    except (ConfigException, OSError, ValueError) as exc:
-        msg = (
-            f"no Kubernetes cluster is configured ({exc}): run this in a pod, or let KUBECONFIG "
-            "name a file with a current context"
-        )
+            load_kubeconfig(config, configuration)
+    except (config.ConfigException, OSError, ValueError) as exc:
+        msg = f"no Kubernetes cluster is configured: {exc}; see the pod's service account"
+        raise DeployError(msg) from exc
+    except KubeconfigError as exc:
+        msg = f"no Kubernetes cluster is configured: {exc}; {exc.mend}, or run this in a pod"
         raise DeployError(msg) from exc
     return ClusterApi(Transport(client.ApiClient(configuration), first_wait_s))
 

@@ -8,10 +8,12 @@ used: it cannot apply server-side, it turns every status into one RuntimeError, 
 import logging
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from components.deploy.kserve.cluster_errors import no_answer, refusal, retry_after
 from components.deploy.kserve.cluster_resources import Call
+from components.errors import DeployError
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +22,12 @@ Document = dict[str, Any]
 _JSON = "application/json"
 # Seconds to connect and to answer; the API server itself gives up after 60.
 _TIMEOUT = (10, 65)
-# 0.3 s doubled up to 10 s: about 40 s in all, longer than an API server takes to restart.
-_TRIES = 8
+# 0.3 s doubled up to 10 s, nine waits: 34 to 49 s in all, as an API server takes to restart.
+_TRIES = 10
 _LONGEST_WAIT_S = 10.0
 # What may be asked again: the server was overloaded or on its way up or down. All verbs used here
-# are safe to repeat: what a repeated one finds changed already is what it wanted.
+# are safe to repeat while nobody else writes: what a repeated one finds changed already is what it
+# wanted. Whether that still holds says who calls.
 _AGAIN = (429, 500, 502, 503, 504)
 
 
@@ -50,6 +53,7 @@ class Transport:
         query: dict[str, Any] | None = None,
         content: str = _JSON,
         tolerated: tuple[int, ...] = (),
+        again: Callable[[], None] = lambda: None,
     ) -> tuple[int, str]:
         """Calls, again where that may help.
 
@@ -61,12 +65,14 @@ class Transport:
             query: of the URL.
             content: type of the body.
             tolerated: statuses of 400 and more that are no error.
+            again: called before each repetition; raises where it must not be made any more.
 
         Returns:
             Status and text.
 
         Raises:
             ApiError: another status of 400 or more, or no answer.
+            DeployError: the configured token or address is none that a request may carry.
         """
         from urllib3.exceptions import HTTPError
 
@@ -77,6 +83,14 @@ class Transport:
             except (HTTPError, OSError) as exc:
                 if last:
                     raise no_answer(call, self._client.configuration.host, _deepest(exc)) from exc
+            except ValueError:
+                # The client's own error shows the token.
+                msg = (
+                    f"cannot {call}: the Kubernetes configuration is damaged: its token or its "
+                    "server holds characters that no request may carry; write the token anew, in "
+                    "one line, or log in again"
+                )
+                raise DeployError(msg) from None
             else:
                 if status < 400 or status in tolerated:
                     return status, text
@@ -84,6 +98,7 @@ class Transport:
                     raise refusal(call, status, text)
                 asked_to_wait = retry_after(status, text, header)
             self._wait(call, tried, asked_to_wait)
+            again()
         raise AssertionError(str(call))
 
     def _wait(self, call: Call, tried: int, asked_s: float) -> None:

@@ -13,6 +13,8 @@ from urllib.request import urlopen
 
 REQUESTS = "kubeloop_requests_total"
 DURATIONS = "kubeloop_request_duration_seconds_bucket"
+IN_FLIGHT = "kubeloop_requests_in_flight"
+_READ = (REQUESTS, DURATIONS, IN_FLIGHT)
 _LINE = re.compile(r"([a-zA-Z_:][\w:]*)\{(.*)\}\s+(\S+)")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 _TIMEOUT_S = 5.0
@@ -53,9 +55,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class Reading:
-    """One pod's counters at one time: value by series."""
+    """One pod's counters at one time.
+
+    Attributes:
+        values: of what only grows, by series.
+        in_flight: requests that were being read or answered.
+    """
 
     values: dict[tuple[str, str], float]
+    in_flight: float = 0.0
 
     def since(self, before: "Reading | None") -> Tally:
         """What was counted between an earlier reading of the same pod and this one."""
@@ -83,14 +91,19 @@ def read_metrics(text: str, model: str) -> Reading:
         model: value of the label `model_name`.
 
     Returns:
-        Requests by status and by bucket, protocols added up.
+        Requests by status and by bucket, protocols added up; and those in flight.
     """
     values: dict[tuple[str, str], float] = {}
+    in_flight = 0.0
     for name, labels, value in _series(text):
-        if labels.get("model_name") == model:
+        if labels.get("model_name") != model:
+            continue
+        if name == IN_FLIGHT:
+            in_flight += value
+        else:
             key = labels.get("code" if name == REQUESTS else "le", "")
             values[name, key] = values.get((name, key), 0.0) + value
-    return Reading(values)
+    return Reading(values, in_flight)
 
 
 def scrape(server: str, model: str) -> Reading:
@@ -115,8 +128,8 @@ def scrape(server: str, model: str) -> Reading:
 
 def _series(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
     for line in text.splitlines():
-        if not line.startswith((REQUESTS, DURATIONS)):
+        if not line.startswith(_READ):
             continue
         found = _LINE.match(line)
-        if found and found[1] in (REQUESTS, DURATIONS):
+        if found and found[1] in _READ:
             yield found[1], dict(_LABEL.findall(found[2])), float(found[3])

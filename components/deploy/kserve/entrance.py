@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from components.deploy import model_server
 from components.deploy.kserve.cluster_api import ClusterApi
 from components.deploy.kserve.cluster_connection import in_a_pod
+from components.deploy.kserve.cluster_errors import ApiError
 from components.deploy.kserve.cluster_resources import SERVICES
 from components.deploy.kserve.pods import address
 from components.deploy.kserve.variants import Variant
@@ -22,6 +23,15 @@ Document = dict[str, Any]
 
 # The same network answers, or refuses, in milliseconds; another one drops what it is sent.
 _NEAR_S = 2.0
+# How an API server answers whose way to the pod is blocked: by its own sentence
+# (k8s.io/apimachinery, pkg/util/proxy), by the status of a proxy before it, or not at all.
+_DIALLED = "error trying to reach service"
+_UNREACHED = (0, 502, 504)
+_BLOCKED = (
+    "the rows go through the API server, whose address the NetworkPolicy 'predictors' does not "
+    "admit: where the cluster holds its control plane to policies, add a NetworkPolicy that admits "
+    "its address as an ipBlock, or run this in a pod of the pipeline runs"
+)
 
 
 def entrance(
@@ -72,6 +82,12 @@ def _through_api(
     api: ClusterApi, namespace: str, variant: Variant, port: int, rows: list[dict[str, Any]]
 ) -> list[Any]:
     path = f"/v1/models/{variant.model}:predict"
-    answer = api.ask(namespace, f"{variant.service}:{port}", path, {"instances": rows})
+    try:
+        answer = api.ask(namespace, f"{variant.service}:{port}", path, {"instances": rows})
+    except ApiError as exc:
+        if exc.status not in _UNREACHED and _DIALLED not in str(exc):
+            raise
+        msg = f"{exc}; {_BLOCKED}"
+        raise ApiError(msg, status=exc.status, reason=exc.reason, causes=exc.causes) from exc
     asked = f"service {variant.service!r} through the Kubernetes API"
     return model_server.read_predictions(answer, len(rows), asked)

@@ -9,6 +9,7 @@ from components.deploy.kserve.reasons import clean
 from components.deploy.kserve.restoring import put_back
 from components.deploy.kserve.site import Site
 from components.errors import DeployError
+from components.termination import undisturbed
 
 
 @contextmanager
@@ -26,7 +27,9 @@ def or_back(site: Site, new: Newcomer) -> Iterator[None]:
     except BaseException as exc:
         reason = clean(str(exc)) or type(exc).__name__
         try:
-            good = put_back(site, reason)
+            # Whoever is told to end in the middle of it would leave it half done.
+            with undisturbed():
+                good = put_back(site, reason)
         except DeployError as failed:
             msg = (
                 f"{exc}; and what was served before could not be put back: {failed}. Run the "

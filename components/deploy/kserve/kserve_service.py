@@ -8,9 +8,9 @@ from typing import Any
 from components.deploy.kserve.cluster_api import ClusterApi
 from components.deploy.kserve.cluster_errors import CONFLICT, ApiError
 from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES
-from components.deploy.kserve.lease import Lease
+from components.deploy.kserve.lease import Lease, LeaseLostError
 from components.deploy.kserve.pace import Pace
-from components.deploy.kserve.variants import is_ours
+from components.deploy.kserve.variants import is_ours, version_of
 from components.errors import DeployError
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,15 @@ Document = dict[str, Any]
 
 # KServe writes the status several times a second while pods come up; each makes a new version.
 _TRIES = 30
+
+
+class _StandsError(Exception):
+    """An InferenceService that was to be made is there."""
+
+    def __init__(self, service: Document) -> None:
+        """Keeps it."""
+        super().__init__(service["metadata"]["name"])
+        self.service = service
 
 
 class KServeService:
@@ -74,10 +83,31 @@ class KServeService:
             raise DeployError(msg)
 
     def create(self, document: Document) -> Document:
-        """Makes it, where it is not there."""
+        """Makes it, where it is not there.
+
+        Returns:
+            It; where the answer to an own call was lost, as it is found then.
+
+        Raises:
+            LeaseLostError: another deployment may go on, or has made one meanwhile.
+        """
         self._lease.renew()
-        # Over one of the same name that appeared meanwhile this would conflict.
-        return self._api.apply(INFERENCE_SERVICES, self._namespace, self._name, document)
+        where = (INFERENCE_SERVICES, self._namespace, self._name)
+        try:
+            # Without a resourceVersion it would go over whatever is there by the time it arrives,
+            # so a repetition looks first.
+            return self._api.apply(*where, document, again=self._require_absent)
+        except _StandsError as exc:
+            found, own = exc.service, version_of(document["spec"]["predictor"])
+            there = version_of(found["spec"]["predictor"])
+            if there == own and not found["metadata"].get("deletionTimestamp"):
+                return found
+            msg = (
+                f"InferenceService {self._name!r} in namespace {self._namespace!r} came to be "
+                f"while version {own} was to be its first one, and serves version {there}: "
+                "another deployment made it; nothing more is written. Run this one again"
+            )
+            raise LeaseLostError(msg) from exc
 
     def change(self, change: Callable[[Document], Document]) -> Document:
         """Applies a change to it as it is now.
@@ -118,13 +148,20 @@ class KServeService:
         """Deletes that very one, with its pods."""
         self._lease.renew()
         uid = service["metadata"]["uid"]
-        self._api.delete(INFERENCE_SERVICES, self._namespace, self._name, uid)
+        where = (INFERENCE_SERVICES, self._namespace, self._name)
+        self._api.delete(*where, uid, again=self._lease.check)
+
+    def _require_absent(self) -> None:
+        self._lease.check()
+        there = read_service(self._api, self._namespace, self._name)
+        if there is not None:
+            raise _StandsError(there)
 
     def _apply(self, document: Document) -> Document | None:
         """Applies; None where it changed since it was read."""
         where = (INFERENCE_SERVICES, self._namespace, self._name, document)
         try:
-            return self._api.apply(*where)
+            return self._api.apply(*where, again=self._lease.check)
         except ApiError as exc:
             if exc.reason != CONFLICT:
                 raise
@@ -134,7 +171,7 @@ class KServeService:
             # unseen.
             logger.warning("taking over fields model=%s %s", self._name, "; ".join(exc.causes))
         try:
-            return self._api.apply(*where, force=True)
+            return self._api.apply(*where, force=True, again=self._lease.check)
         except ApiError as exc:
             if exc.reason != CONFLICT:
                 raise

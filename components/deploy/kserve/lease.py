@@ -1,8 +1,8 @@
 """The Lease of a model: two deployments of it never interleave, and the next one can go on.
 
 Who holds it renews it in a thread. One that is not renewed for its duration is taken over, as
-client-go's leader election does it: by the own clock, from when it was last seen to change. Who
-could not renew in two thirds of it stops before the next write.
+client-go's leader election does it: by the own clock, from when it was last seen to change. Who has
+not renewed in two thirds of it renews before the next write, or stops.
 """
 
 import logging
@@ -10,7 +10,6 @@ import secrets
 import socket
 import threading
 import time
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,7 +17,7 @@ from components.deploy.kserve.cluster_api import ClusterApi, Document
 from components.deploy.kserve.cluster_errors import ALREADY_EXISTS, CONFLICT, ApiError
 from components.deploy.kserve.cluster_resources import LEASES
 from components.deploy.kserve.journal import ANNOTATION, Journal, read_journal
-from components.deploy.kserve.lease_document import is_free, lease_name
+from components.deploy.kserve.lease_document import is_free, lease_name, moment, taken
 from components.deploy.kserve.pace import Pace
 from components.errors import DeployError, KubeloopError
 
@@ -26,7 +25,9 @@ logger = logging.getLogger(__name__)
 
 # The part of its duration within which a Lease must have been renewed: client-go's 10 s of 15 s.
 _DEADLINE = 2 / 3
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+# A renewal counts from before its call; one whose call was repeated for long may be too old again.
+_RENEWALS = 3
+_LATE = "it could not be renewed in time"
 
 
 class LeaseLostError(DeployError):
@@ -89,20 +90,27 @@ class Lease:
             logger.warning("lease not given back, it runs out by itself: %s", failed)
 
     def check(self) -> None:
-        """Says whether there may be written still.
+        """Says whether there may be written still; where a renewal is overdue, renews first.
+
+        A renewal replaces the Lease as this one left it: where that succeeds, nobody took over,
+        however long it took.
 
         Raises:
             LeaseLostError: another deployment has, or may have, taken over.
         """
-        overdue = time.monotonic() - self._renewed - self._pace.lease_s * _DEADLINE
-        if self._lost or overdue > 0:
-            why = self._lost or "it could not be renewed in time"
-            msg = (
-                f"the Lease {self.name!r} in namespace {self._namespace!r} was lost ({why}): "
-                f"another deployment of {self._model!r} may go on from here; nothing more is "
-                "written. Run this one again"
-            )
-            raise LeaseLostError(msg)
+        if self._lost:
+            raise self._loss(self._lost)
+        try:
+            for _ in range(_RENEWALS):
+                if not self._is_overdue():
+                    return
+                self._write()
+        except LeaseLostError:
+            raise
+        except DeployError as exc:
+            raise self._loss(_LATE, exc) from exc
+        if self._is_overdue():
+            raise self._loss(_LATE)
 
     def renew(self) -> None:
         """Renews now, so that what is written next is written by the holder.
@@ -122,6 +130,17 @@ class Lease:
         self.check()
         self._write(journal=journal)
         self.journal = journal
+
+    def _is_overdue(self) -> bool:
+        return time.monotonic() - self._renewed > self._pace.lease_s * _DEADLINE
+
+    def _loss(self, why: str, cause: Exception | None = None) -> LeaseLostError:
+        details = f": {cause}" if cause else ""
+        return LeaseLostError(
+            f"the Lease {self.name!r} in namespace {self._namespace!r} was lost ({why}{details}): "
+            f"another deployment of {self._model!r} may go on from here; nothing more is "
+            "written. Run this one again"
+        )
 
     def _acquire(self) -> None:
         until = time.monotonic() + self._pace.queue_s
@@ -154,7 +173,7 @@ class Lease:
             "kind": "Lease",
             "metadata": {"name": self.name, "namespace": self._namespace},
         }
-        document = self._held(found or fresh)
+        document = taken(found or fresh, self._holder, self._pace.lease_s)
         try:
             self._document = (
                 self._api.replace(LEASES, self._namespace, self.name, document)
@@ -171,18 +190,6 @@ class Lease:
             self._document = there
         self._renewed = begun
         return True
-
-    def _held(self, document: Document) -> Document:
-        before = document.get("spec") or {}
-        now = datetime.now(UTC).strftime(_TIME)
-        spec = {
-            "holderIdentity": self._holder,
-            "leaseDurationSeconds": max(1, round(self._pace.lease_s)),
-            "acquireTime": now,
-            "renewTime": now,
-            "leaseTransitions": int(before.get("leaseTransitions") or 0) + 1,
-        }
-        return document | {"spec": before | spec}
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._pace.lease_s / 3):
@@ -219,9 +226,7 @@ class Lease:
         if journal is not None:
             annotations = dict(metadata.get("annotations") or {})
             metadata["annotations"] = annotations | {ANNOTATION: journal.model_dump_json()}
-        spec: dict[str, Any] = self._document["spec"] | {
-            "renewTime": datetime.now(UTC).strftime(_TIME)
-        }
+        spec: dict[str, Any] = self._document["spec"] | {"renewTime": moment()}
         if holder is not None:
             spec["holderIdentity"] = holder
         return self._document | {"metadata": metadata, "spec": spec}
@@ -232,5 +237,5 @@ class Lease:
         holder = ((there or {}).get("spec") or {}).get("holderIdentity", "")
         if there is None or holder != self._holder:
             self._lost = f"its holder is {holder!r} now" if there else "it was deleted"
-            self.check()
-        self._document = there or {}
+            raise self._loss(self._lost)
+        self._document = there

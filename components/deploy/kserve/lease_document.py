@@ -6,7 +6,7 @@ from typing import Any
 
 Document = dict[str, Any]
 
-# No two clocks of a cluster are that far apart: its certificates and tokens would not hold.
+# Two clocks of a cluster are rarely that far apart: certificates and tokens would not hold.
 _LONG_AGO_S = 300.0
 
 
@@ -16,14 +16,22 @@ def lease_name(model: str) -> str:
 
 
 def holder_of(document: Document | None) -> str:
-    """Who holds a Lease now; empty where nobody does, or nobody has renewed it for long."""
-    if document is None or is_free(document, time.monotonic(), ""):
+    """Who holds a Lease, as one look can say: empty where nobody does or has renewed it for long.
+
+    It believes the holder's clock, so it is for words only; who takes a Lease asks `is_free`.
+    """
+    spec = (document or {}).get("spec") or {}
+    duration = float(spec.get("leaseDurationSeconds") or 0)
+    if _age(str(spec.get("renewTime") or "")) > max(_LONG_AGO_S, 10 * duration):
         return ""
-    return str((document.get("spec") or {}).get("holderIdentity", ""))
+    return str(spec.get("holderIdentity") or "")
 
 
 def is_free(found: Document, since: float, seen: str) -> bool:
-    """Whether nobody holds a Lease: it was given back, or has not been renewed.
+    """Whether nobody holds a Lease: it was given back, or was not seen to change for its duration.
+
+    The time that stands in it is compared with what stood there before, never with a clock: that
+    of its holder may be wrong by any amount (client-go's leader election does the same).
 
     Args:
         found: the Lease.
@@ -35,13 +43,30 @@ def is_free(found: Document, since: float, seen: str) -> bool:
     if not holder or not renewed:
         return True
     duration = float(spec.get("leaseDurationSeconds") or 0)
-    unchanged = seen == f"{holder} {renewed}" and time.monotonic() - since > duration
-    return unchanged or _age(renewed) > max(_LONG_AGO_S, 10 * duration)
+    return seen == f"{holder} {renewed}" and time.monotonic() - since > duration
 
 
-def _age(moment: str) -> float:
+def taken(document: Document, holder: str, duration_s: float) -> Document:
+    """A Lease as its next holder writes it, with all else that it says left as it is."""
+    before, now = document.get("spec") or {}, moment()
+    spec = {
+        "holderIdentity": holder,
+        "leaseDurationSeconds": max(1, round(duration_s)),
+        "acquireTime": now,
+        "renewTime": now,
+        "leaseTransitions": int(before.get("leaseTransitions") or 0) + 1,
+    }
+    return document | {"spec": before | spec}
+
+
+def moment() -> str:
+    """Now, as a Lease says it: UTC, to the microsecond."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _age(written: str) -> float:
     try:
-        then = datetime.fromisoformat(moment)
+        then = datetime.fromisoformat(written)
     except ValueError:
         return 0.0
     return (datetime.now(UTC) - then).total_seconds()

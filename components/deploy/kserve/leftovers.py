@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from components.deploy.kserve.journal import Journal
+from components.deploy.kserve.journal import Good, Journal
 from components.deploy.kserve.pods import is_ready
 from components.deploy.kserve.reasons import pods_of
 from components.deploy.kserve.restoring import put_back
@@ -74,7 +74,7 @@ def clear(site: Site, service: Document | None, version: int) -> Document | None
             return service
         # The Lease was deleted, or the candidate was added by hand.
         journal = Journal(
-            phase="rolling", version=version, newest=journal.newest, good=good_of(service)
+            phase="rolling", version=version, newest=journal.newest, good=_unraised(service)
         )
         site.lease.keep(journal)
     elif _has_arrived(site, service, journal):
@@ -84,6 +84,19 @@ def clear(site: Site, service: Document | None, version: int) -> Document | None
     logger.info("taking back version=%d phase=%s", journal.version, journal.phase)
     put_back(site, journal.reason or _KILLED)
     return site.service.read()
+
+
+def _unraised(service: Document) -> Good:
+    """What served before a candidate came, whose pods `with_candidate` added to its least number.
+
+    How many it may have at most was raised only as far as needed, and stays so.
+    """
+    good = good_of(service)
+    pods = int(service["spec"]["canary"][0]["predictor"].get("minReplicas") or 1)
+    least = int(good.predictor.get("minReplicas") or 1) - pods
+    if least < 1 or (least == 1 and pods == 1):
+        return good
+    return good.model_copy(update={"predictor": good.predictor | {"minReplicas": least}})
 
 
 def _has_arrived(site: Site, service: Document, journal: Journal) -> bool:

@@ -1,20 +1,29 @@
 """A version that is to take over on a cluster: what it is, its proof, and what that showed."""
 
+import logging
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from components.deploy.kserve.cluster_errors import ApiError
 from components.deploy.kserve.entrance import entrance
 from components.deploy.kserve.site import Site
 from components.deploy.kserve.variants import Variant
-from components.deploy.proving import prove
+from components.deploy.model_server import CallError
+from components.deploy.proving import Ask, prove
 from components.deploy.serving import Proof
 
 if TYPE_CHECKING:
     from components.bundle import Manifest
     from components.spec import Spec
 
+logger = logging.getLogger(__name__)
+
 Document = dict[str, Any]
+
+# No answer at all, and what stands in between saying that it reaches nobody.
+_NOBODY = (0, 502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,10 @@ class Newcomer:
 def prove_alone(site: Site, new: Newcomer, variant: Variant, ready: list[Document]) -> float:
     """Asks the golden rows of a variant's own Service.
 
+    A Service follows its pods' readiness later, node by node, and refuses connections until then
+    (Kubernetes, "Virtual IPs and Service Proxies"): whoever gives no answer is asked again for
+    `answer_s`. Other answers, errors and slow ones are not asked for twice.
+
     Args:
         site: where.
         new: holds rows, answers and the latency budget.
@@ -61,13 +74,30 @@ def prove_alone(site: Site, new: Newcomer, variant: Variant, ready: list[Documen
         The latency of one row, in seconds; 0 where the rows cannot be read from here.
 
     Raises:
-        DeployError: an answer differs, or is too slow.
+        DeployError: an answer differs, is too slow, or does not come.
     """
     if new.manifest is None:
         return 0.0
     ask, quick = entrance(site.api, site.namespace, variant, ready)
     budget_s = new.spec.serve.latency_ms / 1000 if quick else math.inf
-    return prove(ask, new.manifest, budget_s=budget_s)
+    return prove(_patient(site, ask), new.manifest, budget_s=budget_s)
+
+
+def _patient(site: Site, ask: Ask) -> Ask:
+    until = time.monotonic() + site.pace.answer_s
+
+    def again(rows: list[dict[str, Any]]) -> list[Any]:
+        while True:
+            site.lease.check()
+            try:
+                return ask(rows)
+            except (ApiError, CallError) as exc:
+                if exc.status not in _NOBODY or time.monotonic() > until:
+                    raise
+                logger.info("asking again: %s", exc)
+            time.sleep(site.pace.poll_s)
+
+    return again
 
 
 def proof_of(

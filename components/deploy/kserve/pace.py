@@ -13,6 +13,8 @@ class Pace:
             progressDeadlineSeconds that KServe gives its Deployments.
         grace_s: for which a reason may last that often heals by itself, such as a quota while an
             older pod is leaving.
+        answer_s: for which a variant's Service may refuse connections although its pods are ready:
+            EndpointSlices and the nodes' proxies follow readiness later.
         sample_s: between two readings of the pods' metrics.
         drain_s: until requests under way have to have ended, at most: the pods' termination grace
             period by default.
@@ -25,6 +27,7 @@ class Pace:
     poll_s: float = 2.0
     ready_s: float = 600.0
     grace_s: float = 60.0
+    answer_s: float = 30.0
     sample_s: float = 5.0
     drain_s: float = 30.0
     lease_s: float = 30.0

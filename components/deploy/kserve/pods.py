@@ -12,18 +12,20 @@ Document = dict[str, Any]
 
 SERVER = "kserve-container"
 _HTTP_PORT = 8080
-# No waiting mends these: what is written in the pod's spec is wrong, or the container has failed
-# and been started again in vain.
+# No waiting mends these: what is written in the pod's spec is wrong.
 _FINAL = {
-    "CrashLoopBackOff": "crashes",
-    "ImagePullBackOff": "cannot pull its image",
     "InvalidImageName": "has an image name that is none",
     "ErrImageNeverPull": "lacks its image on the node, and may not pull it",
     "CreateContainerConfigError": "cannot be made as it is configured",
     "CreateContainerError": "cannot be made",
     "RunContainerError": "cannot be started",
 }
-_PASSING = {"ErrImagePull": "cannot pull its image"}
+# The kubelet goes on trying. A registry or a store that was away for a moment is back in a minute.
+_OFTEN_PASSING = {
+    "CrashLoopBackOff": "crashes",
+    "ImagePullBackOff": "cannot pull its image",
+    "ErrImagePull": "cannot pull its image",
+}
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ class Trouble:
         final: whether no waiting mends it.
         container: whose log tells more; empty where none does.
         previous: whether the log is that of the container's last life.
+        often_passing: whether it is one that often, but not always, heals in a minute.
     """
 
     text: str
     final: bool
     container: str = ""
     previous: bool = False
+    often_passing: bool = False
 
 
 def is_ready(pod: Document) -> bool:
@@ -51,6 +55,11 @@ def is_ready(pod: Document) -> bool:
 def is_leaving(pod: Document) -> bool:
     """Whether a pod is being deleted."""
     return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def has_ended(pod: Document) -> bool:
+    """Whether a pod never runs again, as an evicted one, which stays on record until collected."""
+    return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
 
 
 def restarts(pod: Document) -> int:
@@ -78,27 +87,35 @@ def trouble(pod: Document) -> Trouble | None:
     if is_ready(pod):
         return None
     found = [*_troubles(pod), *_unplaced(pod)]
-    return next((one for one in found if one.final), found[0] if found else None)
+    return min(found, key=lambda one: (not one.final, not one.often_passing), default=None)
 
 
 def _troubles(pod: Document) -> Iterator[Trouble]:
     status = pod.get("status") or {}
     if status.get("phase") == "Failed":
         said = f"{status.get('reason', '')} {status.get('message', '')}".strip()
-        yield Trouble(f"has failed: {said or 'no reason is given'}", final=True)
+        # Whoever made it makes another one.
+        yield Trouble(f"has failed: {said or 'no reason is given'}", final=False)
     for container in _containers(pod):
         name, state = container["name"], container.get("state") or {}
         waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
         reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
-        what = _FINAL.get(reason) or _PASSING.get(reason)
+        what = _FINAL.get(reason) or _OFTEN_PASSING.get(reason)
         if what:
             last = (container.get("lastState") or {}).get("terminated") or {}
             said = f"{reason}{_ending(last)}{f': {message}' if message else ''}"
             final = reason in _FINAL
             logs = name if reason == "CrashLoopBackOff" else ""
-            yield Trouble(f"container {name!r} {what}: {said}", final, logs, previous=bool(last))
+            yield Trouble(
+                f"container {name!r} {what}: {said}",
+                final,
+                logs,
+                previous=bool(last),
+                often_passing=not final,
+            )
         elif ended and int(ended.get("exitCode") or 0):
-            yield Trouble(f"container {name!r} has ended{_ending(ended)}", False, name)
+            text = f"container {name!r} has ended{_ending(ended)}"
+            yield Trouble(text, False, name, often_passing=True)
 
 
 def _unplaced(pod: Document) -> Iterator[Trouble]:

@@ -8,7 +8,7 @@ from typing import Any
 from components.deploy.kserve.cluster_api import ClusterApi
 from components.deploy.kserve.cluster_resources import ROUTES
 from components.deploy.kserve.pace import Pace
-from components.deploy.kserve.pods import is_leaving, is_ready
+from components.deploy.kserve.pods import has_ended, is_leaving, is_ready, restarts
 from components.deploy.kserve.reasons import Reason, clean, explain, pods_of
 from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
@@ -52,12 +52,20 @@ class Waiting:
             if len(ready) >= count:
                 return ready
             now = time.monotonic()
-            why = explain(self._api, self._namespace, variant, [p for p in pods if p not in ready])
+            # What has ended tells the reason only where there is nothing that may come up yet.
+            unready = [p for p in pods if p not in ready]
+            coming = [p for p in unready if not has_ended(p)]
+            why = explain(self._api, self._namespace, variant, coming or unready)
             if why.text != told:
                 logger.info("waiting version=%d ready=%d %s", variant.version, len(ready), why.text)
                 told = why.text
-            passing_since = (passing_since or now) if why.often_passing else None
-            stuck = passing_since is not None and now - passing_since > self._pace.grace_s
+            if why.often_passing:
+                passing_since = passing_since or now
+            elif not any(restarts(pod) for pod in coming):
+                # A container that crashes runs for a moment each time, and is not healed by that.
+                passing_since = None
+            passed_s = now - passing_since if passing_since is not None else 0.0
+            stuck = why.often_passing and passed_s > self._pace.grace_s
             if why.final or stuck or now > until:
                 raise DeployError(self._failure(variant, count, len(ready), why))
             time.sleep(self._pace.poll_s)
@@ -128,7 +136,9 @@ class Waiting:
         until = time.monotonic() + self._pace.ready_s
         while True:
             self._check()
-            left = pods_of(self._api, self._namespace, variant)
+            left = [
+                pod for pod in pods_of(self._api, self._namespace, variant) if not has_ended(pod)
+            ]
             if not left:
                 return
             if time.monotonic() > until:

@@ -20,18 +20,46 @@ _LOG_LINES = 5
 _EVENTS = 3
 _LONGEST = 300
 _HIDDEN = "***"
+_NAME = (
+    r"(?i)((?:secret|token|passw(?:or)?d|passphrase|(?<![a-z])pwd\b|credential|signature"
+    r"|(?<![a-z])sig\b|(?:access|account|shared|private|api)[_-]?key(?:[_-]?id)?)"
+    r"[\w-]*\\?[\"']?\s*[=:]\s*)"
+)
+_SCHEME = r"(?:bearer|basic|token|digest|negotiate)\s+"
+_AUTHORIZATION = r"(?i)(\bauthorization\\?[\"']?\s*[=:]\s*\\?[\"']?"
 # Credentials as they turn up in the messages of storage libraries and registries.
 _SECRETS = (
-    (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), f"{_HIDDEN}:{_HIDDEN}"),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), _HIDDEN),
-    (re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\1{_HIDDEN}"),
     (
         re.compile(
-            r"(?i)((?:secret|token|passw(?:or)?d|credential|signature|access[_-]?key(?:[_-]?id)?)"
-            r"[\w-]*[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]+"
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+            re.DOTALL,
+        ),
+        _HIDDEN,
+    ),
+    # The rest of a key, of which the log's last lines show no beginning.
+    (re.compile(r"(?m)^\s*[A-Za-z0-9+/]{60,76}={0,2}\s*$"), _HIDDEN),
+    (re.compile(r"(?:[A-Za-z0-9+/=]+\s+)?-----END [A-Z ]*PRIVATE KEY-----"), _HIDDEN),
+    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"), f"{_HIDDEN}:{_HIDDEN}"),
+    (re.compile(r"(?<=://)[^/\s:@]+(?=@)"), _HIDDEN),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), _HIDDEN),
+    (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abprs]-)[\w-]{8,}"), _HIDDEN),
+    (re.compile(r"\bsk-[\w-]{20,}"), _HIDDEN),
+    (re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\1{_HIDDEN}"),
+    (re.compile(rf"{_AUTHORIZATION}{_SCHEME})[^\s\"'\\]+"), rf"\1{_HIDDEN}"),
+    # Of an unknown scheme, with what follows it.
+    (
+        re.compile(rf"{_AUTHORIZATION})(?!{_SCHEME})[^\s\"'\\]+(?:[ \t]+[^\s\"'\\]+)?"),
+        rf"\1{_HIDDEN}",
+    ),
+    (re.compile(rf"{_NAME}([\"'])(?:(?!\2)[^\\]|\\.)*\2"), rf"\1\2{_HIDDEN}\2"),
+    # Without quotes a value ends where white space, or the next parameter, begins.
+    (
+        re.compile(
+            rf"{_NAME}(?![\"']\*)(?:[^\s&,;]|[&,;](?!\s|$|[\"'{{}}]|[\w.-]+[\"']?\s*[=:]))+"
         ),
         rf"\1{_HIDDEN}",
     ),
+    (re.compile(r"(?i)(\b(?:passw(?:or)?d|passphrase|pwd)\s+)([\"'])[^\"']+\2"), rf"\1{_HIDDEN}"),
 )
 
 
@@ -64,8 +92,8 @@ def explain(api: ClusterApi, namespace: str, variant: Variant, pods: list[Docume
     """
     found = [(pod, cause) for pod in pods if (cause := trouble(pod))]
     if found:
-        pod, cause = min(found, key=lambda pair: not pair[1].final)
-        return Reason(_quoted(api, namespace, pod, cause), cause.final)
+        pod, cause = min(found, key=lambda pair: (not pair[1].final, not pair[1].often_passing))
+        return Reason(_quoted(api, namespace, pod, cause), cause.final, cause.often_passing)
     if pods:
         unready = [pod for pod in pods if not is_ready(pod)]
         text = f"pod {unready[0]['metadata']['name']!r} is not ready" if unready else ""
@@ -76,28 +104,38 @@ def explain(api: ClusterApi, namespace: str, variant: Variant, pods: list[Docume
 
 def clean(text: str) -> str:
     """Puts text of a cluster on one line of bounded length, without what looks like a secret."""
+    line = " ".join(_hidden(text).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def _hidden(text: str) -> str:
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return text
 
 
 def _quoted(api: ClusterApi, namespace: str, pod: Document, cause: Trouble) -> str:
     name = pod["metadata"]["name"]
     parts = [f"pod {name!r}: {clean(cause.text)}"]
     if cause.container:
-        log = _log(api, namespace, name, cause)
-        parts.append(f"; its log ends: {log}" if log else "; its log is empty")
+        parts.append(_log(api, namespace, name, cause))
     return "".join(parts) + _events(api, namespace, pod)
 
 
 def _log(api: ClusterApi, namespace: str, pod: str, cause: Trouble) -> str:
+    """How a container's log ends, or why that cannot be said: the reason itself is worth more."""
     text = ""
-    for previous in dict.fromkeys((cause.previous, False)):
-        text = api.log(namespace, pod, cause.container, previous=previous, lines=_LOG_LINES).strip()
-        if text:
-            break
-    return " | ".join(clean(line) for line in text.splitlines()[-_LOG_LINES:] if line.strip())
+    try:
+        for previous in dict.fromkeys((cause.previous, False)):
+            end = api.log(namespace, pod, cause.container, previous=previous, lines=_LOG_LINES)
+            text = end.strip()
+            if text:
+                break
+    except DeployError as exc:
+        return f"; its log cannot be read ({clean(str(exc))})"
+    # As a whole first, since a key spans lines.
+    lines = [clean(line) for line in _hidden(text).splitlines() if line.strip()]
+    return f"; its log ends: {' | '.join(lines[-_LOG_LINES:])}" if lines else "; its log is empty"
 
 
 def _events(api: ClusterApi, namespace: str, about: Document) -> str:

@@ -27,6 +27,7 @@ class Site:
         service: the model's InferenceService.
         waiting: for pods and routes.
         watch: over traffic.
+        pace: how long what is waited for.
     """
 
     api: ClusterApi
@@ -35,6 +36,7 @@ class Site:
     service: KServeService
     waiting: Waiting
     watch: Watch
+    pace: Pace
 
 
 @contextmanager
@@ -52,4 +54,5 @@ def site(api: ClusterApi, namespace: str, spec: "Spec", pace: Pace) -> Iterator[
             service=KServeService(api, namespace, spec.name, lease=lease, pace=pace),
             waiting=Waiting(api, namespace, pace, lease.check),
             watch=Watch(api, namespace, spec.serve, pace=pace, check=lease.check),
+            pace=pace,
         )

@@ -120,7 +120,7 @@ def _shift(
 ) -> None:
     """Moves traffic to the candidate, step by step, with as many pods as each share needs."""
     candidate, old = sides
-    carrying = sum(is_ready(pod) for pod in pods_of(site.api, site.namespace, old))
+    carrying = _ready(site, old)
     at, pods = _standing(service, new.version)
     if not carrying:
         # KServe writes no route while the stable version is down; there is no traffic to lose.
@@ -129,6 +129,9 @@ def _shift(
         site.waiting.for_pods(candidate, max(pods, new.least))
         return
     for percent in (*(step for step in new.steps if step >= at), 100):
+        # An autoscaler may have given the stable version more meanwhile; fewer say nothing, since
+        # KServe takes as many from it as the candidate has.
+        carrying = max(carrying, _ready(site, old))
         needed = max(pods, pods_for(percent, carrying))
         if percent == 100:
             needed = max(needed, new.least)
@@ -142,6 +145,10 @@ def _shift(
         if new.watched:
             site.watch.over(candidate, old, percent)
         at, pods = percent, needed
+
+
+def _ready(site: Site, variant: Variant) -> int:
+    return sum(is_ready(pod) for pod in pods_of(site.api, site.namespace, variant))
 
 
 def _standing(service: Document, version: int) -> tuple[int, int]:

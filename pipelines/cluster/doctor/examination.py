@@ -8,12 +8,15 @@ from components.revision import VERSION
 from pipelines.cluster.commands import ClusterError, environment
 from pipelines.cluster.doctor.installation import look_at_installation, look_at_models
 from pipelines.cluster.doctor.parts import PARTS, look_at_part
-from pipelines.cluster.doctor.reader import Reader, RefusedError, connect
+from pipelines.cluster.doctor.reader import Reader, RefusedError, UnnamedError, connect
 from pipelines.cluster.doctor.rights import look_at_rights
+from pipelines.cluster.doctor.runs import look_at_runs
 from pipelines.cluster.doctor.serving import look_at_serving
 from pipelines.cluster.doctor.watching import look_at_watching
 from pipelines.cluster.findings import Finding, wrong
 from pipelines.cluster.tools import look_at_tools
+
+_SILENT = "see whether it runs and this machine reaches it; kind: docker ps, else make cluster-up"
 
 
 @dataclass
@@ -64,7 +67,7 @@ def examine(context: str, namespace: str) -> Examination:
         found.context = reader.context
         cluster = list(_server(reader))
     except ClusterError as exc:
-        mend = "make cluster-up makes one on this machine; KUBECONFIG names another"
+        mend = exc.mend if isinstance(exc, UnnamedError) else _SILENT
         found.findings = [*tools, Finding("cluster", "server", "wrong", str(exc), mend)]
         return found
     # With a cluster at hand, what only making one needs is no fault.
@@ -73,6 +76,7 @@ def examine(context: str, namespace: str) -> Examination:
         *(("platform", look_at_part(reader, part)) for part in PARTS),
         ("kserve", look_at_serving(reader)),
         ("kubeloop", look_at_installation(reader, namespace)),
+        ("kubeloop", look_at_runs(reader, namespace)),
         ("monitoring", look_at_watching(reader, namespace)),
         ("rights", look_at_rights(reader, namespace)),
         ("models", look_at_models(reader, namespace)),

@@ -6,12 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from components.deploy.kserve.kubeconfig import KubeconfigError, load_kubeconfig
 from pipelines.cluster.commands import ClusterError
 
 Document = dict[str, Any]
 _TIMEOUT_S = 10.0
 _IN_POD = "KUBERNETES_SERVICE_HOST"
-_DEFAULT = "~/.kube/config"
+_ABSENT = "make cluster-up makes one on this machine; KUBECONFIG names another"
+
+
+class UnnamedError(ClusterError):
+    """No cluster is named that could be asked.
+
+    Attributes:
+        mend: what to do about it.
+    """
+
+    def __init__(self, said: str, mend: str) -> None:
+        """Takes what is wrong, and what to do about it."""
+        super().__init__(said)
+        self.mend = mend
 
 
 class RefusedError(ClusterError):
@@ -76,26 +90,25 @@ def connect(context: str = "") -> Reader:
         context: of the configuration; empty for the current one.
 
     Raises:
-        ClusterError: there is no configuration, or none of that name.
+        UnnamedError: there is no configuration that can be used, or no context of that name.
     """
     from kubernetes import client, config
 
     settings = client.Configuration()
+    # An address where nothing listens is told at once.
+    settings.retries = False
+    name = ""
     try:
         if os.environ.get(_IN_POD) and not context:
             config.load_incluster_config(settings)
-            name = ""
         else:
-            # The client reads the variable when it is imported, and it may have changed since.
-            file = os.environ.get("KUBECONFIG") or _DEFAULT
-            _, current = config.list_kube_config_contexts(file)
-            name = context or current["name"]
-            config.load_kube_config(file, context=name, client_configuration=settings)
-    except config.ConfigException as exc:
+            name = load_kubeconfig(config, settings, context)
+    except (config.ConfigException, OSError, ValueError) as exc:
         msg = f"no cluster is configured: {_first_line(exc)}"
-        raise ClusterError(msg) from exc
-    # An address where nothing listens is told at once.
-    settings.retries = 1
+        raise UnnamedError(msg, "see the pod's service account, or name a context") from exc
+    except KubeconfigError as exc:
+        said = f"no cluster is configured: {exc}" if exc.absent else str(exc)
+        raise UnnamedError(said, _ABSENT if exc.absent else exc.mend) from exc
     api = client.ApiClient(settings)
     return Reader(name, settings.host, lambda *request: _call(api, *request))
 
@@ -119,20 +132,36 @@ def _call(api: Any, method: str, path: str, body: Document | None) -> Document:
     except ApiException as exc:
         raise RefusedError(int(exc.status or 0), _message(exc)) from exc
     except (urllib3.exceptions.HTTPError, OSError) as exc:
-        msg = f"{api.configuration.host} gives no answer: {_first_line(exc)}"
+        msg = f"nobody answers at {api.configuration.host}: {_cause(exc)}"
+        raise RefusedError(0, msg) from exc
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+        msg = f"{api.configuration.host} answers something that is no Kubernetes API"
         raise RefusedError(0, msg) from exc
     except ValueError as exc:
-        msg = f"{api.configuration.host} answers something that is no Kubernetes API"
+        # Not what it says: it quotes the header, which is the token.
+        msg = "the configuration's credentials cannot be sent: a token is one line of plain letters"
         raise RefusedError(0, msg) from exc
     return found
 
 
 def _message(exc: Any) -> str:
     """The sentence of a Status, or else the HTTP reason."""
+    if not exc.status:
+        # The client's way to say that TLS failed.
+        return f"no TLS with the server: {next(iter(str(exc.reason).splitlines()), '')}"
     try:
         return str(json.loads(exc.body)["message"])
     except (TypeError, ValueError, KeyError):
         return f"{exc.status} {exc.reason}"
+
+
+def _cause(exc: BaseException) -> str:
+    """The system's own word for a failed connection."""
+    if isinstance(exc, TimeoutError) or type(exc).__name__.endswith("TimeoutError"):
+        return f"no answer in {_TIMEOUT_S:g} s"
+    while exc.__cause__ or exc.__context__:
+        exc = exc.__cause__ or exc.__context__ or exc
+    return (isinstance(exc, OSError) and exc.strerror) or _first_line(exc)
 
 
 def _first_line(exc: BaseException) -> str:

@@ -8,12 +8,30 @@ from pipelines.cluster.findings import Finding
 _AREA = "rights"
 _SELF = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _ROLE = "manifests/base/access/role.yaml"
-# What a person does: read what is served, and put an earlier version back (components/deploy).
-READING = (("serving.kserve.io", "inferenceservices", "get"), ("", "pods", "list"))
-WRITING = (
-    ("serving.kserve.io", "inferenceservices", "patch"),
-    ("coordination.k8s.io", "leases", "create"),
-    ("coordination.k8s.io", "leases", "update"),
+_SERVING = "serving.kserve.io"
+Right = tuple[str, str, str]
+# Every rule of the Role, that is every call of deploy; tests hold the two together.
+RUNS: tuple[Right, ...] = (
+    *((_SERVING, "inferenceservices", verb) for verb in ("patch", "get", "create", "delete")),
+    *(("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update")),
+    ("apps", "deployments", "get"),
+    ("", "pods", "list"),
+    ("", "events", "list"),
+    ("", "services", "get"),
+    ("", "pods/log", "get"),
+    ("gateway.networking.k8s.io", "httproutes", "get"),
+)
+# What a person does beside it: list all models, and prove a version through the API server, for a
+# Service's own address leads nowhere from outside of the cluster (components/deploy).
+PERSON: tuple[Right, ...] = (
+    (_SERVING, "inferenceservices", "list"),
+    ("", "services/proxy", "create"),
+)
+READING: tuple[Right, ...] = (
+    (_SERVING, "inferenceservices", "get"),
+    (_SERVING, "inferenceservices", "list"),
+    ("coordination.k8s.io", "leases", "get"),
+    ("", "pods", "list"),
 )
 
 
@@ -28,13 +46,11 @@ def look_at_rights(reader: Reader, namespace: str) -> Iterator[Finding]:
         Findings.
     """
     yield _own(reader, namespace, READING, "kubeloop status")
-    yield _own(reader, namespace, WRITING, "kubeloop rollback")
+    yield _own(reader, namespace, (*RUNS, *PERSON), "kubeloop rollback")
     yield from _runners(reader, namespace)
 
 
-def _own(
-    reader: Reader, namespace: str, wanted: tuple[tuple[str, str, str], ...], what: str
-) -> Finding:
+def _own(reader: Reader, namespace: str, wanted: tuple[Right, ...], what: str) -> Finding:
     denied = [
         f"{verb} {resource}"
         for group, resource, verb in wanted
@@ -45,7 +61,10 @@ def _own(
     if not denied:
         return Finding(_AREA, what, "ok", f"this account may, in {namespace}")
     said = f"this account may not {', '.join(denied)} in {namespace}"
-    mend = f"a RoleBinding to the Role model-deployer ({_ROLE}) grants it"
+    mend = (
+        f"a RoleBinding to the Role model-deployer ({_ROLE}) grants what runs may; "
+        "list inferenceservices and create services/proxy need a Role of your own"
+    )
     return Finding(_AREA, what, "note", said, mend)
 
 
@@ -77,7 +96,7 @@ def _runner(reader: Reader, namespace: str, title: str, user: str) -> Finding:
     try:
         denied = [
             f"{verb} {resource}"
-            for group, resource, verb in (*READING, *WRITING)
+            for group, resource, verb in RUNS
             if not _may(
                 reader,
                 path,
@@ -95,8 +114,9 @@ def _runner(reader: Reader, namespace: str, title: str, user: str) -> Finding:
 
 
 def _attributes(namespace: str, group: str, resource: str, verb: str) -> Document:
-    wanted = {"namespace": namespace, "group": group, "resource": resource, "verb": verb}
-    return {"resourceAttributes": wanted}
+    wanted = {"namespace": namespace, "group": group, "verb": verb}
+    wanted["resource"], _, part = resource.partition("/")
+    return {"resourceAttributes": {**wanted, **({"subresource": part} if part else {})}}
 
 
 def _may(reader: Reader, path: str, kind: str, spec: Document) -> bool:

@@ -63,3 +63,8 @@ def test_add_adds_pods_up() -> None:
     tally = Tally(10, 1, {0.1: 5})
     tally.add(Tally(20, 2, {0.1: 7, 0.2: 9}))
     assert tally == Tally(30, 3, {0.1: 12, 0.2: 9})
+
+
+def test_read_metrics_reads_what_is_in_flight() -> None:
+    other = 'kubeloop_requests_in_flight{model_name="fares",model_version="3"} 7.0\n'
+    assert read_metrics(TEXT + other, "churn").in_flight == 1

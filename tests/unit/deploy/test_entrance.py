@@ -19,6 +19,8 @@ SERVICE = "/api/v1/namespaces/models/services/churn-v2-predictor"
 # Nobody listens there, as nobody does at a cluster's address outside of it.
 ADDRESS = {"clusterIP": "127.0.0.1", "ports": [{"name": "grpc", "port": 8081}, {"port": 9}]}
 PROXY = f"{SERVICE}:9/proxy/v1/models/churn:predict"
+# Ages to which the API server says that it does not reach the pod, and the pod that it failed.
+BLOCKED, FAILING = -1.0, -2.0
 
 
 class ApiServer(BaseHTTPRequestHandler):
@@ -32,6 +34,13 @@ class ApiServer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:  # noqa: N802
         rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["instances"]
         assert self.path == PROXY
+        if any(row["age"] == BLOCKED for row in rows):
+            said = "error trying to reach service: dial tcp 10.244.0.9:8080: i/o timeout"
+            self._answer(503, {"kind": "Status", "reason": "ServiceUnavailable", "message": said})
+            return
+        if any(row["age"] == FAILING for row in rows):
+            self._answer(500, {"error": "the model failed"})
+            return
         predictions = [row["age"] for row in rows if row["age"] is not None]
         self._answer(200, {"predictions": predictions})
 
@@ -82,3 +91,15 @@ def test_entrance_through_the_api_server_reads_answers_as_strictly() -> None:
 def test_entrance_of_a_variant_without_a_service_says_so() -> None:
     with pytest.raises(DeployError, match="version 3 of 'churn' has no Service"):
         entrance(connect(0.01), "models", Variant("churn", "v3", 3, 0), [])
+
+
+def test_entrance_that_a_network_policy_blocks_says_what_blocks_it_and_the_mend() -> None:
+    ask, _ = entrance(connect(0.001), "models", VARIANT, [])
+    with pytest.raises(DeployError, match="i/o timeout") as blocked:
+        ask([{"age": BLOCKED}])
+    said = str(blocked.value)
+    assert "the NetworkPolicy 'predictors' does not admit" in said
+    assert "as an ipBlock, or run this in a pod of the pipeline runs" in said
+    with pytest.raises(DeployError) as failed:
+        ask([{"age": FAILING}])
+    assert "NetworkPolicy" not in str(failed.value)

@@ -7,6 +7,8 @@ import pytest
 
 from components.deploy.kserve.cluster_api import ClusterApi
 from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.cluster_errors import ApiError
+from components.deploy.kserve.cluster_resources import Resource
 from components.deploy.kserve.journal import ANNOTATION, Good, Journal
 from components.deploy.kserve.lease import Lease, LeaseLostError
 from components.deploy.kserve.lease_document import holder_of
@@ -77,10 +79,18 @@ def test_lease_that_nobody_renews_is_taken_over(api: ClusterApi, kubernetes_api:
         assert spec["leaseTransitions"] == 1
 
 
-def test_lease_of_long_ago_is_taken_over_at_once(api: ClusterApi, kubernetes_api: Api) -> None:
+def test_lease_is_not_taken_from_whose_clock_is_behind(
+    api: ClusterApi, kubernetes_api: Api
+) -> None:
     held(kubernetes_api, renewed="2026-01-01T00:00:00.000000Z", duration=30)
-    with Lease(api, SPACE, "churn", Pace(queue_s=0, poll_s=0.01)):
-        assert lying(kubernetes_api)["spec"]["holderIdentity"] != "other"
+    said = "'other' holds the Lease"
+    with (
+        pytest.raises(DeployError, match=said),
+        Lease(api, SPACE, "churn", Pace(queue_s=0.05, poll_s=0.01)),
+    ):
+        pass
+    assert lying(kubernetes_api)["spec"]["holderIdentity"] == "other"
+    assert holder_of(lying(kubernetes_api)) == ""
 
 
 def test_lease_that_is_held_is_waited_for_and_left_alone(
@@ -122,6 +132,33 @@ def test_lease_in_other_hands_stops_its_former_holder(api: ClusterApi, kubernete
         with pytest.raises(LeaseLostError):
             lease.check()
     assert lying(kubernetes_api)["spec"]["holderIdentity"] == "other"
+
+
+def test_overdue_renewal_is_made_up_for(api: ClusterApi, kubernetes_api: Api) -> None:
+    with Lease(api, SPACE, "churn", Pace(lease_s=60, poll_s=0.01)) as lease:
+        first = lying(kubernetes_api)["spec"]["renewTime"]
+        lease._renewed -= 50
+        lease.check()
+        assert lying(kubernetes_api)["spec"]["renewTime"] != first
+        lease._renewed -= 50
+        held(kubernetes_api, renewed="2026-11-21T10:00:00.000000Z", duration=30)
+        with pytest.raises(LeaseLostError, match="its holder is 'other' now"):
+            lease.check()
+
+
+def test_list_that_grows_too_old_each_time_is_given_up(
+    api: ClusterApi, kubernetes_api: Api
+) -> None:
+    for number in range(501):
+        metadata = {"name": f"churn-{number}", "namespace": SPACE}
+        kubernetes_api.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    secrets = Resource("secrets")
+    kubernetes_api.fail("list", "continue=", status=410, times=2)
+    assert len(api.list(secrets, SPACE)) == 501
+    kubernetes_api.fail("list", "continue=", status=410, times=20)
+    with pytest.raises(ApiError) as caught:
+        api.list(secrets, SPACE)
+    assert caught.value.status == 410
 
 
 def test_lease_that_cannot_be_renewed_in_time_stops_its_holder(

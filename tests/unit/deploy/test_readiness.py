@@ -1,5 +1,6 @@
-"""What is waited for of a route: its weights, and that every gateway has taken them."""
+"""What is waited for of a route, its weights and that gateways took them; and of pods."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from components.deploy.kserve.cluster_connection import connect
 from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.readiness import Waiting
+from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 from tests.kubernetes_api import Api
 from tests.rollouts import NAMESPACE
@@ -78,3 +80,75 @@ def test_route_that_does_not_is_told(routes: Api, found: dict[str, Any] | None, 
     with pytest.raises(DeployError) as told:
         waiting().for_route("churn", {"a": 50, "b": 50})
     assert said in str(told.value)
+
+
+CANDIDATE = Variant("churn", "v2", 2, 0)
+READY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
+STARTING = {"phase": "Pending"}
+
+
+def container(state: str, restarts: int = 0, **said: str) -> dict[str, Any]:
+    status = {"name": "kserve-container", "restartCount": restarts, "state": {state: said}}
+    return {"phase": "Running", "containerStatuses": [status]}
+
+
+BACK_OFF = container("waiting", reason="ImagePullBackOff", message="back-off")
+CRASHED = container("waiting", 1, reason="CrashLoopBackOff")
+RUNNING = container("running", 1)
+
+
+def pod(name: str, status: dict[str, Any]) -> dict[str, Any]:
+    labels = dict(pair.split("=") for pair in CANDIDATE.selector.split(","))
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+
+
+def waiting_for_pods(
+    api: Api, looks: list[dict[str, Any]], *, ready_s: float = 30, grace_s: float = 30
+) -> Waiting:
+    """Shows a pod's states one after the other, a look each; then the last two by turns."""
+
+    def turn() -> None:
+        api.put(pod("a", looks[0]))
+        looks.append(looks.pop(0)) if len(looks) == 2 else looks.pop(0)
+
+    return _waiting(turn, ready_s=ready_s, grace_s=grace_s)
+
+
+def _waiting(check: Callable[[], None], *, ready_s: float, grace_s: float) -> Waiting:
+    pace = Pace(poll_s=0.005, ready_s=ready_s, grace_s=grace_s, retry_s=0.01)
+    return Waiting(connect(0.01), NAMESPACE, pace, check)
+
+
+def test_pod_that_was_evicted_is_no_reason_while_another_comes_up(routes: Api) -> None:
+    routes.put(pod("evicted", EVICTED))
+    waits = waiting_for_pods(routes, [STARTING, STARTING, READY, READY])
+    assert [one["metadata"]["name"] for one in waits.for_pods(CANDIDATE, 1)] == ["a"]
+
+
+def test_pod_that_was_evicted_is_told_where_no_other_comes(routes: Api) -> None:
+    routes.put(pod("evicted", EVICTED))
+    with pytest.raises(DeployError, match="after 0.02 s: .* has failed: Evicted low on memory"):
+        _waiting(lambda: None, ready_s=0.02, grace_s=30).for_pods(CANDIDATE, 1)
+
+
+def test_pod_that_was_evicted_does_not_count_as_one_that_is_left(
+    routes: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes.put(pod("evicted", EVICTED))
+    _waiting(lambda: None, ready_s=0.02, grace_s=30).until_gone(CANDIDATE)
+    assert "pods do not leave" not in caplog.text
+
+
+@pytest.mark.parametrize("state", [BACK_OFF, CRASHED], ids=["pull", "crash"])
+def test_back_off_that_passes_in_time_is_no_failure(routes: Api, state: dict[str, Any]) -> None:
+    waits = waiting_for_pods(routes, [state, state, state, READY, READY])
+    assert len(waits.for_pods(CANDIDATE, 1)) == 1
+
+
+@pytest.mark.parametrize("between", [CRASHED, RUNNING], ids=["waiting", "running-in-between"])
+def test_crashes_that_go_on_are_a_failure(routes: Api, between: dict[str, Any]) -> None:
+    waits = waiting_for_pods(routes, [CRASHED, between], grace_s=0.05)
+    with pytest.raises(DeployError, match="does not come up after 0.05 s: .*CrashLoopBackOff"):
+        waits.for_pods(CANDIDATE, 1)

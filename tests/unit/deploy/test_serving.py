@@ -3,7 +3,7 @@
 import pytest
 
 from components.deploy.serving import KServe, ModelServer, read_serving
-from components.errors import DeployError
+from components.errors import SpecError
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_read_serving_tells_a_model_server_from_a_namespace(
 )
 def test_read_serving_of_anything_else_says_what_was_expected(serving: str) -> None:
     said = "cannot be deployed to: expected http://host:port of a model server, or kserve://"
-    with pytest.raises(DeployError, match=said):
+    with pytest.raises(SpecError, match=said):
         read_serving(serving)

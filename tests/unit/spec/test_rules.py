@@ -155,6 +155,11 @@ TASKS = {
             "serve.canary: got [50, 10, 50], expected each step greater than the one before; "
             "such as [10, 50]",
         ),
+        (
+            "binary",
+            "serve: {watch_s: 3601}",
+            "serve.watch_s: got 3601.0, expected at most 3600 with 2 canary steps, 3 hours in all",
+        ),
         # columns
         (
             "binary",
@@ -218,6 +223,7 @@ def test_parse_contradiction_is_refused(task: str, extra: str, line: str) -> Non
         'positive: "1"\ncolumns: {Churn: {values: [0, 1]}}',
         "columns: {a: {values: [1, '1', 1.0, true]}}",
         "serve: {canary: []}",
+        "serve: {canary: [], watch_s: 10800}",
         "gates: {metrics: {log_loss: {max: 3}, f1: {min: 0.5, max: 0.5}}}",
         "monitor: {retrain: {on: []}}",
         "columns: {a: {privacy: hash, protected: true}}",
