@@ -97,7 +97,7 @@ bench-serve: setup ## Time our model server beside others (20 minutes; needs wrk
 bench-monitor: setup ## Time the monitor: acknowledged events, drift, rows to the alert (25 minutes; wrk).
 	$(BIN)/python tests/benchmarks/bench_monitor.py
 
-test-kills: setup ## Kill the monitor 100 times under load, on SQLite and PostgreSQL (15 minutes).
+test-kills: setup ## Kill the monitor 100 times under load, on SQLite and PostgreSQL (5 minutes).
 	KUBELOOP_KILLS=100 $(BIN)/pytest -n 0 -rP tests/services/test_monitor_kills.py
 
 demo-drift: setup ## Change the world and watch the loop close (5 minutes).
