@@ -1,9 +1,12 @@
 """The champion as a run sees it: the version that is served now, and its bundle, if there is one.
 
-`register` writes it at the start of a run; `evaluate` compares the challenger with it.
+`register` writes it at the start of a run; `evaluate` compares the challenger with it, and `deploy`
+sees by it whether something else has come into service meanwhile.
 """
 
 from pathlib import Path
+
+from pydantic import AwareDatetime
 
 from components.signature import Frozen
 
@@ -12,9 +15,15 @@ BUNDLE = "bundle"
 
 
 class Champion(Frozen):
-    """Which version is champion; None where the model has none yet."""
+    """Which version is champion.
+
+    Attributes:
+        version: as registered; None where the model has none yet.
+        at: when the registry was asked; None in what an older Kubeloop wrote.
+    """
 
     version: int | None
+    at: AwareDatetime | None = None
 
     def write(self, folder: Path) -> None:
         """Writes `champion.json` into a folder."""

@@ -31,6 +31,13 @@ from pipelines.options import (
     StateOption,
     port_option,
 )
+from pipelines.standard_output import (
+    OutputError,
+    abandon_output,
+    finish_output,
+    open_output,
+    write_document,
+)
 
 _HELP = "Close the machine-learning loop: one spec in, a served and watched model out."
 
@@ -125,7 +132,7 @@ def init(
     from pipelines.draft import draft_spec
 
     if output is None:
-        print(draft_spec(data, target, Path()), end="")
+        write_document(draft_spec(data, target, Path()))
         return
     if output.exists():
         msg = f"{str(output)!r} is there already: name another file, or remove it"
@@ -173,13 +180,32 @@ def schema() -> None:
 
 def main() -> NoReturn:
     """Runs the command and turns what it raises into an exit status."""
+    open_output()
     interrupt_on_signals()
+    try:
+        code = _run_command()
+        finish_output()
+    except OutputError as exc:
+        _say(str(exc))
+        abandon_output()
+        code = Exit.FAILED
+    sys.exit(code)
+
+
+def _run_command() -> int:
+    """Runs the command, says what it raises, and returns the exit status.
+
+    Raises:
+        OutputError: what it printed cannot be written.
+    """
     try:
         code = app(standalone_mode=False)
     except typer.Exit as exc:
         code = exc.exit_code
     except (typer.Abort, KeyboardInterrupt):
         code = Exit.INTERRUPTED
+    except OutputError:
+        raise
     except KubeloopError as exc:
         _say(str(exc))
         code = Exit.WRONG_CALL if isinstance(exc, SpecError) else Exit.FAILED
@@ -188,11 +214,15 @@ def main() -> NoReturn:
         code = Exit.WRONG_CALL
     if code == Exit.INTERRUPTED:
         _say("interrupted")
-    sys.exit(int(code or 0))
+    return int(code or 0)
 
 
 def _say(text: str) -> None:
-    print(f"kubeloop: {text}", file=sys.stderr)
+    try:
+        print(f"kubeloop: {text}", file=sys.stderr)
+    except OSError:
+        # Nobody can be told; the exit status says that much.
+        return
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The commands that write what a cluster reads: compiled pipelines, and a model's service."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pipelines import destination
 from pipelines.cluster_names import check_image, check_namespace
 from pipelines.compile import Pipeline, compile_native, compile_pipeline
 from pipelines.options import RuntimeChoice, SetOption, SpecPath
+from pipelines.standard_output import write_document
 
 app = typer.Typer()
 OutputOption = Annotated[
@@ -100,7 +100,7 @@ def render(
 
 def _deliver(text: str, output: Path | None) -> None:
     if output is None:
-        sys.stdout.write(text)
+        write_document(text)
         return
     destination.write(output, text)
     print(f"wrote {output}")

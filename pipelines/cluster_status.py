@@ -5,28 +5,27 @@ Kubeflow what was run. Only the first has to be reachable: what the others canno
 and said to be.
 """
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final
+from importlib import import_module
+from shlex import quote
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
+from components.deploy.kserve.namespaces import is_missing
 from components.deploy.kserve.status import Observed, Variant, observe, observe_all
-from components.errors import RegistryError, StateError
-from components.register.registry import Registry, Version
-from pipelines.history import version_table
-from pipelines.kubeflow.client import Kubeflow
-from pipelines.kubeflow.errors import KubeflowError
+from components.errors import StateError
+from components.register.version import Version
+from pipelines.cluster_runs import Runs
+from pipelines.cluster_versions import Versions
+from pipelines.history import print_versions
+from pipelines.kubeflow.patience import PATIENCE, Waiting
 from pipelines.kubeflow.place import Place
 from pipelines.screen import open_console
 from pipelines.watch import Watch
 
-_RUNS: Final = 5
-# Five pages: where others run a lot, older runs of a model are not looked for.
-_LOOKED_AT: Final = 500
 # Of what `observe` says.
 _UNDER_WAY: Final = ("rolling out", "putting back")
 
@@ -40,12 +39,14 @@ class Sources:
         registry: as this machine reaches it.
         monitor: as this machine reaches it.
         place: of Kubeflow Pipelines.
+        context: of KUBECONFIG: the cluster that serves; empty for its current one.
     """
 
     namespace: str
     registry: str = ""
     monitor: str = ""
     place: Place | None = None
+    context: str = ""
 
 
 def show_cluster_status(sources: Sources, name: str | None) -> None:
@@ -58,39 +59,92 @@ def show_cluster_status(sources: Sources, name: str | None) -> None:
         name: one model; None for all.
 
     Raises:
-        StateError: there is no such model.
+        StateError: there is no such model, or no such namespace.
         DeployError: the cluster cannot be asked.
     """
-    served = _observe(name, sources.namespace)
-    versions, no_versions = _read_versions(sources.registry, name, served)
-    names = sorted({*served, *versions})
-    if name and name not in served and not versions.get(name):
-        where = no_versions or ("" if sources.registry else "--registry URL asks for what is not")
+    served, versions = _observe(name, sources), Versions(sources.registry)
+    if not served:
+        _require_something(sources, name, versions)
+    runs = Runs(sources.place, lambda: set(_in_turn(name, served, versions)))
+    page = _Page(sources, versions, runs)
+    is_empty = True
+    for model in _in_turn(name, served, versions):
+        page.show(model, served.get(model))
+        is_empty = False
+    if is_empty:
+        print(f"no model in namespace {sources.namespace!r}; kubeloop submit SPEC makes one")
+    for reason in filter(None, (versions.fault, runs.fault)):
+        page.console.print(Text(reason))
+
+
+class _Page:
+    """What is shown of each model, from each source in turn."""
+
+    def __init__(self, sources: Sources, versions: Versions, runs: Runs) -> None:
+        self.console = open_console()
+        self._sources, self._versions, self._runs = sources, versions, runs
+        self._watch = Watch(sources.monitor)
+        self._waiting = Waiting(sources.monitor, PATIENCE.told_s)
+
+    def show(self, model: str, found: Observed | None) -> None:
+        """Prints what the cluster says before the others are asked, who may be silent."""
+        _print_served(self.console, model, found)
+        self._show_versions(model, found)
+        if self._sources.monitor:
+            with self._waiting.over("how models fare"):
+                lines = self._watch.lines(model)
+            for line in lines:
+                self.console.print(Text(f"  {line}"))
+        for line in self._runs.of(model):
+            self.console.print(f"  {line}", markup=False)
+
+    def _show_versions(self, model: str, found: Observed | None) -> None:
+        versions = self._versions.of(model)
+        if versions:
+            number = found.version if found else None
+            print_versions(self.console, versions, number, _place_of, below=("bundle", "run"))
+        elif self._sources.registry and not self._versions.fault:
+            self.console.print("  the registry knows no version of it")
+
+
+def _in_turn(name: str | None, served: Collection[str], versions: Versions) -> Iterator[str]:
+    """The models to show: what is served first, for which the registry need not be asked."""
+    if name:
+        yield name
+        return
+    yield from sorted(served)
+    yield from sorted(set(versions.names()) - set(served))
+
+
+def _require_something(sources: Sources, name: str | None, versions: Versions) -> None:
+    """Refuses a namespace that is not there, and a model that nobody knows."""
+    if is_missing(sources.namespace, context=sources.context):
+        kubectl = f"kubectl --context {quote(sources.context)}" if sources.context else "kubectl"
+        msg = (
+            f"there is no namespace {sources.namespace!r} in this cluster: `{kubectl} get "
+            "namespaces` lists those that there are"
+        )
+        raise StateError(msg)
+    if name and not versions.of(name):
+        known = "" if sources.registry else "--registry URL shows what is not served, too"
+        where = versions.fault or known
         msg = f"no model {name!r} is served in namespace {sources.namespace!r}"
         raise StateError(f"{msg}; {where}" if where else msg)
-    if not names:
-        print(f"no model in namespace {sources.namespace!r}; kubeloop submit SPEC makes one")
-    runs, no_runs = _read_runs(sources.place, names)
-    console = open_console()
-    for model in names:
-        found = served.get(model)
-        _print_served(console, model, found)
-        if model in versions:
-            number = found.version if found else None
-            console.print(version_table(versions[model], number, lambda version: version.bundle))
-        for line in Watch(sources.monitor).lines(model) if sources.monitor else ():
-            console.print(Text(f"  {line}"))
-        for line in runs.get(model, ()):
-            console.print(f"  {line}", markup=False)
-    for reason in filter(None, (no_versions, no_runs)):
-        console.print(Text(reason))
 
 
-def _observe(name: str | None, namespace: str) -> Mapping[str, Observed]:
-    if name is None:
-        return {found.name: found for found in observe_all(namespace)}
-    one = observe(name, namespace)
-    return {name: one} if one else {}
+def _place_of(version: Version) -> str:
+    return version.bundle
+
+
+def _observe(name: str | None, sources: Sources) -> Mapping[str, Observed]:
+    namespace, context = sources.namespace, sources.context
+    # What its import takes is no waiting for the cluster.
+    import_module("kubernetes.client")
+    with Waiting("the cluster", PATIENCE.told_s).over("read what it serves"):
+        if name is None:
+            return {found.name: found for found in observe_all(namespace, context=context)}
+        one = observe(name, namespace, context=context)
+        return {name: one} if one else {}
 
 
 def _print_served(console: Console, name: str, found: Observed | None) -> None:
@@ -99,7 +153,8 @@ def _print_served(console: Console, name: str, found: Observed | None) -> None:
         return
     for variant in found.variants:
         console.print(f"  {_variant_text(variant)}", markup=False)
-    if found.reason:
+    # Where a version is not ready its own line has said why.
+    if found.reason and all(found.reason != variant.reason for variant in found.variants):
         console.print(f"  {found.reason}", markup=False)
     if found.deployer:
         console.print(f"  being deployed by {found.deployer}", markup=False)
@@ -122,54 +177,3 @@ def _variant_text(variant: Variant) -> str:
     pods = f"{variant.pods} pod{'' if variant.pods == 1 else 's'} ready"
     line = f"version {variant.version}  {variant.traffic:>3} %  {pods}"
     return f"{line}; {variant.reason}" if variant.reason else line
-
-
-def _read_versions(
-    address: str, name: str | None, served: Collection[str]
-) -> tuple[dict[str, list[Version]], str]:
-    """Versions by model, of what is served and what is registered; or why there are none."""
-    if not address:
-        return {}, ""
-    registry = Registry(address)
-    try:
-        names = {name} if name else {*served, *registry.names()}
-        return {model: registry.versions(model) for model in names}, ""
-    except RegistryError as exc:
-        return {}, f"versions are not shown: {exc}"
-
-
-def _read_runs(place: Place | None, models: Collection[str]) -> tuple[dict[str, list[str]], str]:
-    """The newest runs by model, a line each; or why there are none."""
-    found: dict[str, list[str]] = {model: [] for model in models}
-    if place is None or not models:
-        return found, ""
-    try:
-        kubeflow = Kubeflow(place)
-        runs = kubeflow.pages(
-            "list runs",
-            "runs.run_service_list_runs",
-            "runs",
-            sort_by="created_at desc",
-            **kubeflow.scope,
-        )
-        for run in islice(runs, _LOOKED_AT):
-            lines = found.get(_model_of(run))
-            if lines is not None and len(lines) < _RUNS:
-                lines.append(f"{run.display_name}  {str(run.state).lower()}")
-            if all(len(each) == _RUNS for each in found.values()):
-                break
-    except KubeflowError as exc:
-        return found, f"runs are not shown: {exc}"
-    return found, ""
-
-
-def _model_of(run: Any) -> str:
-    """The model that a run trains, by its spec; empty where it is none of Kubeloop's.
-
-    Names tell it not: `remote-one` holds `one`.
-    """
-    parameters = (run.runtime_config and run.runtime_config.parameters) or {}
-    try:
-        return str(json.loads(str(parameters.get("spec")))["name"])
-    except (ValueError, TypeError, KeyError):
-        return ""

@@ -56,11 +56,18 @@ def read_cron(text: str) -> str:
         return every[0]
     if len(words) not in (5, 6):
         msg = (
-            f"--cron {text!r} has {len(words)} fields: expected five (minute, hour, day of month, "
-            "month, day of week), six with seconds first, or a word such as @daily"
+            f"--cron {text!r} has {len(words)} field{'' if len(words) == 1 else 's'}: expected "
+            "five (minute, hour, day of month, month, day of week), six with seconds first, or a "
+            "word such as @daily"
         )
         raise SpecError(msg)
     fields = words if len(words) == len(_FIELDS) else ["0", *words]
+    if not (fields[0].isascii() and fields[0].isdigit() and int(fields[0]) <= _FIELDS[0][2]):
+        msg = (
+            f"--cron {text!r}: {fields[0]!r} is no single second: expected 0 to 59, for a run "
+            "takes minutes; five fields begin with the minute"
+        )
+        raise SpecError(msg)
     for word, (name, least, most) in zip(fields, _FIELDS, strict=True):
         for part in word.split(","):
             if not _is_part(part, name, least, most):
@@ -69,6 +76,19 @@ def read_cron(text: str) -> str:
                 raise SpecError(msg)
     _require_day(text, *fields[3:])
     return " ".join(fields)
+
+
+def show_cron(text: str) -> str:
+    """Writes what Kubeflow holds as people do: five fields where it is at the full minute.
+
+    Args:
+        text: as `read_cron` returns it, or as anybody else wrote it into Kubeflow.
+
+    Returns:
+        The same times in fewer fields, or the text as it is.
+    """
+    words = text.split()
+    return " ".join(words[1:]) if len(words) == len(_FIELDS) and words[0] == "0" else text
 
 
 def _also(name: str) -> str:

@@ -6,15 +6,14 @@ from typing import Annotated
 import typer
 
 from pipelines.cluster_names import check_namespace
+from pipelines.options import ContextOption
 
 app = typer.Typer()
 
 
 @app.command(epilog="Example: kubeloop doctor --context kind-kubeloop")
 def doctor(
-    context: Annotated[
-        str, typer.Option(metavar="NAME", help="Of KUBECONFIG; default: its current one.")
-    ] = "",
+    context: ContextOption = "",
     namespace: Annotated[
         str, typer.Option(metavar="NAME", help="Where models are served.", callback=check_namespace)
     ] = "kubeloop",

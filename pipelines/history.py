@@ -1,19 +1,20 @@
 """What was run and is served on this machine: `kubeloop status` and `clean`."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from components.errors import StateError
 from components.monitor.retraining.leftovers import find_leftovers
-from components.register.registry import Registry, Version
+from components.register.registry import Registry
+from components.register.version import Version
 from pipelines.local.state import State, damaged, open_state, read_json, read_state
-from pipelines.screen import open_console
+from pipelines.screen import open_console, print_table
 from pipelines.watch import find_watch
 
 
@@ -45,7 +46,7 @@ def show_status(folder: Path, name: str | None) -> None:
         served = state.serving(model)
         console.print(Text.assemble((model, "bold"), f"  {_served_text(served)}"))
         number = int(served["version"]) if served else None
-        console.print(version_table(versions, number, _bundle_there))
+        print_versions(console, versions, number, _bundle_there, below=("run",))
         for line in watched.lines(model):
             console.print(Text(f"  {line}"))
         for run, result in runs[:5]:
@@ -59,8 +60,8 @@ def clean_runs(folder: Path, keep: int) -> None:
     Args:
         folder: the state folder.
         keep: how many of the newest runs of each model stay; so does each run whose bundle is
-            served, is champion, or is the version before the champion. Of retraining runs those
-            stay too that have not ended, or whose end the monitor has not taken note of.
+            served, is champion, or was champion before it. Of retraining runs those stay too that
+            have not ended, or whose end the monitor has not taken note of.
 
     Raises:
         StateError: the folder holds nothing, or a file of it is damaged.
@@ -97,9 +98,11 @@ def _needed(state: State) -> list[Path]:
     registry = Registry(state.registry)
     for name in registry.names():
         versions = registry.versions(name)
-        for index, version in enumerate(versions):
-            if version.champion:
-                needed += [Path(v.bundle) for v in versions[index : index + 2]]
+        crowned = next((v for v in versions if v.champion), None)
+        if crowned:
+            # Newest first: the other one is what `rollback` chooses.
+            before = [v for v in versions if v.number < crowned.number and v.was_champion]
+            needed += [Path(v.bundle) for v in (crowned, *before[:1])]
     return needed
 
 
@@ -122,33 +125,38 @@ def _runs(state: State, name: str) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def version_table(
-    versions: list[Version], served: int | None, bundle: Callable[[Version], str]
-) -> Table:
-    """Draws a model's versions, for either engine.
+def print_versions(
+    console: Console,
+    versions: list[Version],
+    served: int | None,
+    bundle: Callable[[Version], str],
+    *,
+    below: Sequence[str],
+) -> None:
+    """Prints a model's versions, for either engine: a row for each.
 
     Args:
+        console: where.
         versions: as the registry lists them.
         served: the one that is served; None for none.
         bundle: says of a version where its bundle is.
-
-    Returns:
-        A row for each.
+        below: of `run` and `bundle`, what leaves the row in a narrow terminal, as `print_table`
+            takes it.
     """
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("version", "", "trained", "run", "bundle"):
-        table.add_column(column, no_wrap=True, overflow="fold")
+    rows = []
     for version in versions:
         marks = ["champion"] * version.champion
         marks += ["served"] * (version.number == served)
-        table.add_row(
-            str(version.number),
-            ", ".join(marks),
-            Text(version.tags.get("kubeloop.trained_at", "")),
-            Text(version.tags.get("kubeloop.run_id", "")),
-            bundle(version),
+        rows.append(
+            (
+                str(version.number),
+                ", ".join(marks),
+                version.tags.get("kubeloop.trained_at", ""),
+                version.tags.get("kubeloop.run_id", ""),
+                bundle(version),
+            )
         )
-    return table
+    print_table(console, ("version", "", "trained", "run", "bundle"), rows, below=below)
 
 
 def _bundle_there(version: Version) -> str:

@@ -22,6 +22,9 @@ HostOption = Annotated[
         help="Kubeflow Pipelines, or its user interface; KF_PIPELINES_ENDPOINT if none.",
     ),
 ]
+ContextOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Of KUBECONFIG; default: its current one.")
+]
 NamespaceOption = Annotated[
     str, typer.Option(metavar="NAME", help="Of your profile, where Kubeflow has many users.")
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from components.deploy.hosts import check_names
 from components.deploy.inference_service import render
 from components.errors import SpecError
 from components.spec import Spec
@@ -59,6 +60,7 @@ def render_service(spec: Spec, wanted: Wanted, namespace: str, monitor: str) -> 
             "give them, or the --registry that knows its champion"
         )
         raise SpecError(msg)
+    check_names(spec.name, namespace, found.version)
     service = render(
         spec,
         version=found.version,

@@ -6,7 +6,8 @@ from pathlib import Path
 from components.bundle import read
 from components.deploy.rollout import Proof, roll_out
 from components.errors import KubeloopError, StateError
-from components.register.registry import Registry, Version
+from components.register.registry import Registry
+from components.register.version import Version
 from components.spec import from_json
 from pipelines.local.recovery import holder, note, recover, take_back
 from pipelines.local.services import Services, running
@@ -70,7 +71,8 @@ def choose(versions: list[Version], name: str, to: int | None, current: int) -> 
     Args:
         versions: as the registry lists them, newest first.
         name: the model.
-        to: the version that was asked for; None for the newest one before the current one.
+        to: the version that was asked for; None for the newest one before the current one that was
+            champion, since others did not prove themselves or were put back.
         current: the version to leave; 0 for none.
 
     Returns:
@@ -79,11 +81,14 @@ def choose(versions: list[Version], name: str, to: int | None, current: int) -> 
     Raises:
         StateError: there is none; those that there are are named.
     """
-    fitting = (v for v in versions if (v.number == to if to is not None else v.number < current))
-    chosen = next(fitting, None)
+    if to is not None:
+        fitting = [v for v in versions if v.number == to]
+    else:
+        fitting = [v for v in versions if v.number < current and v.was_champion]
+    chosen = next(iter(fitting), None)
     if chosen is None:
         numbers = ", ".join(str(v.number) for v in versions) or "none"
-        wanted = f"version {to}" if to is not None else "version before the champion"
+        wanted = f"version {to}" if to is not None else "champion before this one"
         msg = f"model {name!r} has no {wanted}: versions are {numbers}"
         raise StateError(msg)
     return chosen

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+# What showing and deleting schedules takes.
+_OF_EVERY_SCHEDULE = ("show", "delete", "host", "namespace", "token_file")
+
 ExperimentOption = Annotated[
     str, typer.Option(metavar="NAME", help="Where the runs are shown; made if it is not there.")
 ]
@@ -48,7 +51,7 @@ UploadOption = Annotated[
 ]
 UploadToOption = Annotated[
     str,
-    typer.Option("--upload-to", metavar="URI", help="The same, below this s3:// address."),
+    typer.Option("--upload-to", metavar="URI", help="The same, below this s3:// or gs:// address."),
 ]
 
 
@@ -98,7 +101,8 @@ def submit(
 
 @app.command(epilog="Example: kubeloop schedule spec.yaml --cron '0 3 * * 1'")
 def schedule(
-    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="With --cron.")] = None,
+    context: typer.Context,
+    spec: Annotated[Path | None, typer.Argument(metavar="SPEC", help="With --cron.")] = None,
     overrides: SetOption = None,
     cron: Annotated[
         str,
@@ -137,6 +141,8 @@ def schedule(
     if bool(spec and cron) + show + bool(delete) != 1 or bool(spec) != bool(cron):
         msg = "kubeloop schedule takes one of: SPEC --cron EXPRESSION, --list, --delete NAME"
         raise SpecError(msg)
+    if spec is None:
+        _refuse_others(context, "--list" if show else "--delete")
     place = _place(host, namespace, token_file)
     if spec is None:
         if show:
@@ -159,6 +165,27 @@ def schedule(
     schedules.create_schedule(load(spec, overrides or ()), submission, expression)
 
 
+def _refuse_others(context: typer.Context, given: str) -> None:
+    """Refuses options that only a new schedule has: they would be passed over."""
+    others = [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name not in _OF_EVERY_SCHEDULE and _is_given(context, parameter.name or "")
+    ]
+    if others:
+        msg = (
+            f"kubeloop schedule {given} takes no {', '.join(others)}: expected no more than "
+            "--host, --namespace and --token-file"
+        )
+        raise SpecError(msg)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    # Its type is typer's own secret.
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def _place(host: str, namespace: str, token_file: Path | None) -> "Place":
     from pipelines.kubeflow.place import find_place
 
@@ -179,7 +206,7 @@ def _read(
     from pipelines.submission import Submission
     from pipelines.upload import DEFAULT_FOLDER
 
-    check_names(stated["image"], stated["root"], stated["service_account"])
+    check_names(stated["image"], stated["root"], stated["service_account"], stated["experiment"])
     return Submission(
         place,
         find_addresses(*addresses),

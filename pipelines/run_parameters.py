@@ -5,33 +5,29 @@ compiled pipeline.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from components.address import find_fault, is_of_this_machine, without_secrets
 from components.errors import SpecError
+from components.names import is_dns_label, is_dns_subdomain, is_image
 from components.spec import Spec, plan
-from pipelines.address import find_fault, is_of_this_machine, without_secrets
+from components.spec.problems import did_you_mean
 
 # What the commands set themselves.
 _OURS: Final = ("spec", "candidates", "registry", "serving", "monitor", "fresh", "run_id")
-_KSERVE: Final = re.compile(r"kserve://([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)")
+_KSERVE: Final = "kserve://"
 # A positive quantity (k8s.io/apimachinery/pkg/api/resource), and the parameters that take one.
 _QUANTITY: Final = re.compile(
     r"(?=[0-9.]*[1-9])([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?"
 )
+# What Kubeflow's launcher writes artifacts to (ParseBucketConfig in backend/src/v2/objectstore).
+_ROOT: Final = re.compile(r"(?:s3|gs|minio)://[^/?\s]+(?:/[^?\s]*)?(?:\?\S+)?")
+# The column of its name (backend/src/apiserver/model/experiment.go).
+_LONGEST_EXPERIMENT: Final = 128
 _SIZES: Final = ("cpu", "memory", "cpu_request", "memory_request")
-# An image's reference (github.com/distribution/reference).
-_IMAGE: Final = re.compile(
-    r"([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]+)?/)?"
-    r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*"
-    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?"
-)
-# The name of a ServiceAccount: DNS labels with dots between (RFC 1123), at most 253 characters.
-_SUBDOMAIN: Final = re.compile(
-    r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-)
-DEFAULT_SERVING: Final = "kserve://kubeloop"
+DEFAULT_SERVING: Final = f"{_KSERVE}kubeloop"
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Addresses:
     @property
     def namespace(self) -> str:
         """Where models are served."""
-        return self.serving.removeprefix("kserve://")
+        return self.serving.removeprefix(_KSERVE)
 
 
 def find_addresses(serving: str, registry: str, monitor: str) -> Addresses:
@@ -69,13 +65,13 @@ def find_addresses(serving: str, registry: str, monitor: str) -> Addresses:
         SpecError: a pod could not use one; all of them in one message.
     """
     served = serving or DEFAULT_SERVING
-    match = _KSERVE.fullmatch(served.rstrip("/"))
+    namespace = served.rstrip("/").removeprefix(_KSERVE)
     problems = []
-    if not match:
+    if not served.startswith(_KSERVE) or not is_dns_label(namespace):
         problems.append(f"--serving {without_secrets(served)!r}: expected kserve://NAMESPACE")
-    namespace = match[1] if match else ""
+        namespace = ""
     found = Addresses(
-        f"kserve://{namespace}",
+        f"{_KSERVE}{namespace}",
         registry or f"http://mlflow.{namespace}.svc:5000",
         monitor or f"http://monitor.{namespace}.svc:9091",
     )
@@ -111,25 +107,57 @@ def read_parameters(assignments: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def check_names(image: str, root: str, service_account: str) -> None:
+def check_parameters(given: Collection[str]) -> None:
+    """Checks that the training pipeline has parameters of these names.
+
+    What is compiled here is what runs, so that Kubeflow need not be asked.
+
+    Raises:
+        SpecError: it has none of a name; those that it has are named.
+    """
+    if not given:
+        return
+    # It brings kfp, which those who name none need not wait for.
+    from pipelines.training import training
+
+    inputs = training.pipeline_spec.root.input_definitions.parameters
+    names = sorted(set(inputs) - set(_OURS))
+    if unknown := [name for name in given if name not in names]:
+        meant = " ".join(filter(None, (did_you_mean(name, names) for name in unknown)))
+        msg = (
+            f"the training pipeline has no parameter {', '.join(map(repr, unknown))}: expected "
+            f"one of {', '.join(names)}{meant and f'; {meant}'}"
+        )
+        raise SpecError(msg)
+
+
+def check_names(image: str, root: str, service_account: str, experiment: str) -> None:
     """Checks what Kubeflow would take, and only the pods' start would refuse; empty is for none.
 
     Args:
         image: a reference, by tag or digest.
         root: address below which artifacts lie.
         service_account: of the pods.
+        experiment: by name, which is never empty.
 
     Raises:
         SpecError: one is none; all of them in one message.
     """
     problems = []
-    if image and not _IMAGE.fullmatch(image):
+    if image and not is_image(image):
         expected = "expected REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST"
         problems.append(f"--image {without_secrets(image)!r}: {expected}")
     if "@" in root:
         expected = "expected no key and no password; it would stand in Kubeflow's pages"
         problems.append(f"--pipeline-root {without_secrets(root)!r}: {expected}")
-    if service_account and not _SUBDOMAIN.fullmatch(service_account):
+    elif root and not _ROOT.fullmatch(root):
+        expected = "expected s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or minio://BUCKET/FOLDER"
+        problems.append(f"--pipeline-root {without_secrets(root)!r:.200}: {expected}")
+    if not experiment.strip() or len(experiment) > _LONGEST_EXPERIMENT:
+        expected = f"expected a name of 1 to {_LONGEST_EXPERIMENT} characters"
+        shown = f"{experiment[:20]}…" if len(experiment) > _LONGEST_EXPERIMENT else experiment
+        problems.append(f"--experiment {shown!r}: {expected}")
+    if service_account and not is_dns_subdomain(service_account):
         expected = "expected a ServiceAccount's name, such as pipeline-runner"
         problems.append(f"--service-account {service_account!r}: {expected}")
     if problems:

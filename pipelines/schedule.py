@@ -4,23 +4,25 @@ A schedule is a recurring run of KFP, named as the model. One run is under way a
 was missed while KFP or the schedule was off is not made up for: the newest data is what counts.
 """
 
+import difflib
+from collections.abc import Sequence
 from typing import Any, Final
-
-from rich.table import Table
-from rich.text import Text
 
 from components.errors import StateError
 from components.spec import Spec
 from pipelines.compile import Pipeline
+from pipelines.cron import show_cron
 from pipelines.kubeflow.client import Kubeflow, named
 from pipelines.kubeflow.errors import KubeflowError, MissingError, UnavailableError
 from pipelines.kubeflow.pipeline import find_pipeline
 from pipelines.kubeflow.place import Place
 from pipelines.kubeflow.run import Wish, what_runs
-from pipelines.screen import open_console
-from pipelines.submission import Submission, make_reachable, make_wish
+from pipelines.screen import open_console, print_table
+from pipelines.submission import Submission, check_submission, make_reachable, make_wish
 
 _ENABLED: Final = "ENABLED"
+# As many names as a person reads at a glance.
+_NEAREST: Final = 5
 
 
 def create_schedule(spec: Spec, submission: Submission, cron: str) -> None:
@@ -32,21 +34,53 @@ def create_schedule(spec: Spec, submission: Submission, cron: str) -> None:
         cron: as `read_cron` gives it.
 
     Raises:
-        SpecProblemsError: sources lie where no pod can read them.
+        SpecError: sources lie where no pod can read them, or else what is asked for could not run.
+        DataError: a source of this machine cannot be uploaded.
         KubeflowError: the schedule was not created; one that was there stays.
     """
     console = open_console()
-    reachable = make_reachable(spec, submission, console)
+    check_submission(spec, submission)
     kubeflow = Kubeflow(submission.place)
+    reachable = make_reachable(kubeflow, spec, submission, console)
     wish = make_wish(kubeflow, reachable, submission, name=spec.name, run_id="")
     before = _schedules(kubeflow, wish.pipeline.pipeline, spec.name)
     made = _create(kubeflow, wish, cron, known={s.recurring_run_id for s in before})
     # The old ones go when the new one is there: killed between, a model has two, never none.
-    for schedule in before:
-        _delete(kubeflow, schedule)
-    replaced = ", in the place of the one before" if before else ""
-    console.print(f"{spec.name} is trained at {cron!r}{replaced}", markup=False)
-    console.print(f"  {kubeflow.schedule_link(made)}", markup=False)
+    try:
+        stays = _retire_others(kubeflow, wish, made)
+    except KubeflowError as exc:
+        msg = (
+            f"the schedule of {spec.name!r} was made, and others of it may be there still: {exc}. "
+            "The same command again leaves one"
+        )
+        raise KubeflowError(msg) from exc
+    if stays != made:
+        console.print(
+            f"{spec.name} was scheduled by somebody else at the same time, which stays",
+            markup=False,
+        )
+    else:
+        replaced = ", in the place of the one before" if before else ""
+        console.print(
+            f"{spec.name} is trained at {show_cron(cron)!r}, in UTC{replaced}", markup=False
+        )
+    console.print(f"  {kubeflow.schedule_link(stays)}", markup=False)
+
+
+def _retire_others(kubeflow: Kubeflow, wish: Wish, made: str) -> str:
+    """Leaves one schedule of a model, and returns its id: of all that are there the last one.
+
+    Whoever makes one looks afterwards, and all decide alike, by what Kubeflow says of each alone:
+    whatever was there before somebody looked, the last one stays with all. Its times have whole
+    seconds, so that of one second the greatest id stays.
+    """
+    there = _schedules(kubeflow, wish.pipeline.pipeline, wish.name)
+    last = max(there, key=lambda s: (str(s.created_at), str(s.recurring_run_id)), default=None)
+    stays = str(last.recurring_run_id) if last else made
+    for schedule in there:
+        if schedule.recurring_run_id != stays:
+            _delete(kubeflow, schedule)
+    return stays
 
 
 def list_schedules(place: Place) -> None:
@@ -62,18 +96,16 @@ def list_schedules(place: Place) -> None:
     if not found:
         console.print("no schedule is there; kubeloop schedule SPEC --cron … makes one")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("model", "cron", "", "since"):
-        table.add_column(column, no_wrap=True, overflow="fold")
-    for schedule in sorted(found, key=lambda s: str(s.display_name)):
-        state = "" if schedule.status == _ENABLED else str(schedule.status).lower()
-        table.add_row(
-            Text(str(schedule.display_name)),
-            Text(_cron(schedule)),
-            state,
+    rows = [
+        (
+            str(schedule.display_name),
+            _cron(schedule),
+            "" if schedule.status == _ENABLED else str(schedule.status).lower(),
             f"{schedule.created_at:%Y-%m-%d %H:%M}" if schedule.created_at else "",
         )
-    console.print(table)
+        for schedule in sorted(found, key=lambda s: str(s.display_name))
+    ]
+    print_table(console, ("model", "cron", "", "since"), rows, below=("since", "cron"))
 
 
 def delete_schedule(place: Place, name: str) -> None:
@@ -93,12 +125,21 @@ def delete_schedule(place: Place, name: str) -> None:
     everyone = _schedules(kubeflow, pipeline) if pipeline else []
     found = [schedule for schedule in everyone if schedule.display_name == name]
     if not found:
-        names = ", ".join(sorted({str(s.display_name) for s in everyone})) or "none"
-        msg = f"model {name!r} has no schedule at {place.host}: there are {names}"
+        there = _nearest(name, sorted({str(s.display_name) for s in everyone}))
+        msg = f"model {name!r} has no schedule at {place.host}: {there}"
         raise StateError(msg)
     for schedule in found:
         _delete(kubeflow, schedule)
     console.print(f"{name} is trained by no schedule any more", markup=False)
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    """Says what there is: all of a few, of many those that may have been meant."""
+    if len(names) <= _NEAREST:
+        return f"there are {', '.join(map(repr, names)) or 'none'}"
+    near = difflib.get_close_matches(name, names, _NEAREST)
+    meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return f"{meant}kubeloop schedule --list shows the {len(names)} that there are"
 
 
 def _schedules(kubeflow: Kubeflow, pipeline: str, name: str = "") -> list[Any]:
@@ -138,17 +179,14 @@ def _create(kubeflow: Kubeflow, wish: Wish, cron: str, known: set[str]) -> str:
             "recurring_runs.recurring_run_service_create_recurring_run",
             recurring_run=wanted,
         )
-    except UnavailableError:
+    except UnavailableError as exc:
         # The answer may have been lost on its way.
-        mine = _schedules(kubeflow, wish.pipeline.pipeline, wish.name)
-        new = [s for s in mine if s.recurring_run_id not in known]
-        if not new:
-            raise
-        return str(new[0].recurring_run_id)
-    if not made.recurring_run_id:
-        msg = f"cannot {what}: {kubeflow.host} names none; is it Kubeflow Pipelines 2?"
-        raise KubeflowError(msg)
-    return str(made.recurring_run_id)
+        def find() -> Any:
+            mine = _schedules(kubeflow, wish.pipeline.pipeline, wish.name)
+            return next((s for s in mine if s.recurring_run_id not in known), None)
+
+        made = kubeflow.find_made(exc, find)
+    return kubeflow.identity(what, made.recurring_run_id)
 
 
 def _delete(kubeflow: Kubeflow, schedule: Any) -> None:
@@ -166,7 +204,7 @@ def _delete(kubeflow: Kubeflow, schedule: Any) -> None:
 def _cron(schedule: Any) -> str:
     trigger = schedule.trigger
     if trigger and trigger.cron_schedule:
-        return str(trigger.cron_schedule.cron)
+        return show_cron(str(trigger.cron_schedule.cron))
     if trigger and trigger.periodic_schedule:
         return f"every {trigger.periodic_schedule.interval_second} s"
     return ""

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from components.deploy.hosts import check_names
 from components.revision import code_revision
 from components.spec import Spec
 from pipelines.compile import Pipeline
 from pipelines.kubeflow.client import Kubeflow
-from pipelines.kubeflow.pipeline import ensure_pipeline
+from pipelines.kubeflow.pipeline import ensure_pipeline, find_pipeline
 from pipelines.kubeflow.place import Place
 from pipelines.kubeflow.run import Wish, ensure_experiment
-from pipelines.run_parameters import Addresses, run_parameters
-from pipelines.upload import check_reachable, upload_sources
+from pipelines.run_parameters import Addresses, check_parameters, run_parameters
+from pipelines.upload import check_reachable, check_uploadable, upload_sources
 
 DEFAULT_EXPERIMENT = "Default"
 
@@ -45,11 +46,45 @@ class Submission:
     upload_to: str = ""
 
 
-def make_reachable(spec: Spec, submission: Submission, console: Console) -> Spec:
-    """Refuses or uploads sources of this machine, before anything is asked of the cluster."""
-    if not submission.upload_to:
+def check_submission(spec: Spec, submission: Submission) -> None:
+    """Refuses what could not run, before anybody is asked.
+
+    Raises:
+        SpecProblemsError: sources lie where no pod can read them.
+        SpecError: KServe could serve no model of this name in that namespace, as its very last
+            stage would find out; or the pipeline has no such parameter.
+        DataError: a file that is to be uploaded is not there.
+    """
+    check_names(spec.name, submission.addresses.namespace)
+    if submission.upload_to:
+        check_uploadable(spec, submission.upload_to)
+    else:
         check_reachable(spec)
+    check_parameters(submission.parameters)
+
+
+def make_reachable(
+    kubeflow: Kubeflow, spec: Spec, submission: Submission, console: Console
+) -> Spec:
+    """Uploads sources of this machine, where that is asked.
+
+    Args:
+        kubeflow: where the run is to be; it is asked for the pipeline first, so that a token or a
+            namespace which it refuses costs no upload.
+        spec: as `check_submission` let it pass.
+        submission: how.
+        console: is told of each file.
+
+    Returns:
+        The spec with sources that a pod can read.
+
+    Raises:
+        KubeflowError: the cluster cannot be asked, or refuses.
+        DataError: a file was not uploaded.
+    """
+    if not submission.upload_to:
         return spec
+    find_pipeline(kubeflow, Pipeline.TRAINING)
     return upload_sources(
         spec, submission.upload_to, lambda text: console.print(text, markup=False)
     )

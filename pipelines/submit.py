@@ -15,15 +15,17 @@ from components.evaluation import Decision, Evaluation
 from components.spec import Spec, plan
 from pipelines.kubeflow.client import Kubeflow
 from pipelines.kubeflow.errors import KubeflowError
+from pipelines.kubeflow.foreign_text import printable_line
 from pipelines.kubeflow.log import last_words
 from pipelines.kubeflow.place import Place
 from pipelines.kubeflow.run import create_run, follow_run
 from pipelines.kubeflow.stages import Shown, Stage
 from pipelines.kubeflow.verdict import VerdictError, read_evaluation
+from pipelines.kubeflow.waiting_pods import WaitingPods
 from pipelines.local.progress import choose_display
 from pipelines.local.result import Exit
 from pipelines.screen import open_console
-from pipelines.submission import Submission, make_reachable, make_wish
+from pipelines.submission import Submission, check_submission, make_reachable, make_wish
 
 
 def submit_run(spec: Spec, submission: Submission, *, wait: bool) -> Exit:
@@ -38,13 +40,15 @@ def submit_run(spec: Spec, submission: Submission, *, wait: bool) -> Exit:
         The exit status: with `wait` by the run's end and by what `evaluate` decided.
 
     Raises:
-        SpecProblemsError: sources lie where no pod can read them.
+        SpecError: sources lie where no pod can read them, or else what is asked for could not run.
+        DataError: a source of this machine cannot be uploaded.
         KubeflowError: the run was not created, or cannot be followed any more.
         KeyboardInterrupt: nobody waits any more; the run goes on.
     """
     console = open_console()
-    reachable = make_reachable(spec, submission, console)
+    check_submission(spec, submission)
     kubeflow = Kubeflow(submission.place)
+    reachable = make_reachable(kubeflow, spec, submission, console)
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{spec.name}-{secrets.token_hex(2)}"
     wish = make_wish(kubeflow, reachable, submission, name=name, run_id=name)
     run = create_run(kubeflow, wish)
@@ -60,8 +64,14 @@ def _await(
 ) -> Exit:
     display = choose_display(console)
     shown = Shown(display, expected={"train": len(plan(spec))})
+    waiting = WaitingPods(display.say, kubeflow.namespace)
+
+    def look(found: Any, now: datetime) -> None:
+        shown.show(found, now)
+        waiting.show(found, now)
+
     try:
-        found = follow_run(kubeflow, run, shown.show, display.say)
+        found = follow_run(kubeflow, run, look, display.say)
         stages = shown.show(found, datetime.now(UTC))
     except KeyboardInterrupt:
         display.stop()
@@ -88,8 +98,8 @@ def _stopping(place: Place, run: str) -> str:
 def _print_failure(kubeflow: Kubeflow, run: Any, stages: list[Stage], console: Console) -> None:
     failed = next((stage for stage in stages if not stage.succeeded), None)
     where = f" in {failed.name}" if failed else ""
-    console.print(f"{run.state.lower()}{where}", style="red")
-    said = run.error.message if run.error else ""
+    console.print(f"{printable_line(run.state).lower()}{where}", style="red", markup=False)
+    said = printable_line(run.error.message or "") if run.error else ""
     if said:
         console.print(f"  {said}", markup=False)
     for line in last_words(kubeflow, run, failed.name) if failed else ():
@@ -106,12 +116,15 @@ def _conclude(
         evaluation = read_evaluation(kubeflow, run, submission.root)
     except VerdictError as exc:
         if crowned:
-            console.print(f"succeeded: the new version is served ({exc})", markup=False)
+            console.print("succeeded: the new version is served", markup=False)
+            where = kubeflow.link(run.run_id)
+            said = "its gates cannot be read from here; they stand in evaluate's artifact"
+            console.print(f"  {said} at {where}", markup=False)
             return Exit.DONE
         msg = (
-            f"{exc}. No new version was put into service: whether it was refused, or the champion "
-            f"kept, stands in evaluate's artifact at {kubeflow.link(run.run_id)}. Where --host is "
-            "not Kubeflow's user interface, set AWS_ENDPOINT_URL and credentials of its store"
+            "the run succeeded, and no new version was put into service. Whether it was refused, "
+            f"or the champion kept, cannot be read from here ({exc}), and stands in evaluate's "
+            f"artifact at {kubeflow.link(run.run_id)}"
         )
         raise KubeflowError(msg) from exc
     console.print(_gates(evaluation))

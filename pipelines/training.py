@@ -109,6 +109,7 @@ def training(
                     version=version.outputs["Output"],
                     serving=serving,
                     monitor=monitor,
+                    current=current.outputs["current"],
                 )
             )
             crowned = uncached(

@@ -1,9 +1,11 @@
 """How served models fare, asked of the running monitor: drift, quality, alerts, retraining."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from socket import gaierror
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -12,15 +14,24 @@ from pipelines.local.record import read_record
 from pipelines.local.state import State
 
 _TIMEOUT_S = 5.0
+_MOST_BYTES = 16 << 20
+_JSON = "application/json"
 _SHOWN = 3
 _DRIFT = ("drift-rows", "drift-time")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watch:
-    """The monitor of a state folder; without an address it does not run."""
+    """A monitor; without an address it does not run.
+
+    Attributes:
+        address: of it; empty for none.
+        fault: why it could not be asked of a model; it is asked of no other one then, since each
+            question to one that is silent would take as long.
+    """
 
     address: str
+    fault: str = field(default="", init=False)
 
     def lines(self, model: str) -> list[str]:
         """Says in a few lines how a model fares.
@@ -33,17 +44,21 @@ class Watch:
         """
         if not self.address:
             return ["watched by no monitor now: kubeloop run SPEC --keep keeps one running"]
+        if self.fault:
+            return [self.fault]
+        start = f"the monitor at {self.address}"
         try:
-            url = f"{self.address}/v1/models/{quote(model)}"
-            with urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310
-                document = json.loads(answer.read())
+            return _lines(_ask(f"{self.address}/v1/models/{quote(model)}"))
         except HTTPError as exc:
-            exc.close()
-            known = exc.code == 404
-            return [] if known else [f"the monitor at {self.address} answered {exc.code}"]
-        except (URLError, OSError, ValueError) as exc:
-            return [f"the monitor at {self.address} cannot be asked: {exc}"]
-        return [*_verdicts(document), *_alerts(document), *_retraining(document)]
+            with exc:
+                # It knows no such model, which it says as itself.
+                unknown = exc.code == 404 and exc.headers.get_content_type() == _JSON
+            return [] if unknown else [f"{start} answered {exc.code}: is it a monitor?"]
+        except (OSError, HTTPException) as exc:
+            self.fault = f"{start} cannot be asked: {_reason(exc)}"
+            return [self.fault]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return [f"{start} answers what no monitor does"]
 
 
 def find_watch(state: State) -> Watch:
@@ -55,6 +70,28 @@ def find_watch(state: State) -> Watch:
     record = read_record(state)
     running = "monitor" in record and "ports" in record
     return Watch(f"http://{HOST}:{record['ports']['monitor']}" if running else "")
+
+
+def _ask(url: str) -> Any:
+    with urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        return json.loads(answer.read(_MOST_BYTES))
+
+
+def _reason(exc: BaseException) -> str:
+    """Why nothing came, in the system's words and in one line."""
+    cause = getattr(exc, "reason", exc)
+    if isinstance(cause, TimeoutError):
+        return f"no answer in {_TIMEOUT_S:g} s"
+    if isinstance(cause, gaierror):
+        return "nobody knows its host"
+    if isinstance(cause, HTTPException | ConnectionResetError):
+        return "it ended the connection in the middle, or speaks no HTTP"
+    words = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+    return " ".join(words.split())
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    return [*_verdicts(document), *_alerts(document), *_retraining(document)]
 
 
 def _verdicts(document: dict[str, Any]) -> list[str]:

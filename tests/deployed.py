@@ -1,10 +1,14 @@
 """Models that are served in a cluster of tests/kubernetes_api and registered, for tests."""
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from components.bundle import Manifest
 from components.deploy.kserve.pace import Pace
@@ -33,6 +37,23 @@ target: Churn
 positive: "Yes"
 serve: {latency_ms: 5000, watch_s: 0, replicas: {min: 1, max: 1}, canary: [50]}
 """
+
+
+def lead_astray(context: str) -> None:
+    """Gives the cluster of KUBECONFIG a context's name, and makes another the current one.
+
+    Nobody answers where that leads.
+    """
+    path = Path(os.environ["KUBECONFIG"])
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    used = next(c for c in document["contexts"] if c["name"] == document["current-context"])
+    document["contexts"] = [
+        {"name": context, "context": used["context"]},
+        {"name": "astray", "context": {**used["context"], "cluster": "astray"}},
+    ]
+    document["clusters"] += [{"name": "astray", "cluster": {"server": "http://127.0.0.1:1"}}]
+    document["current-context"] = "astray"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -74,15 +95,20 @@ class Deployed:
 
     def serve(self, number: int) -> None:
         """Brings a version into service and crowns it, as a run does."""
+        self.roll_out(number)
+        Registry(self.registry).crown("churn", number)
+
+    def roll_out(self, number: int, introduce: Callable[[], None] = lambda: None) -> None:
+        """Brings a version into service; `introduce` is called while its Lease is held."""
         spec = from_json(parse(SPEC).to_json())
         roll_out(
             spec,
             self.release(number),
             namespace=NAMESPACE,
             monitor="http://monitor:9091",
+            introduce=introduce,
             pace=QUICK,
         )
-        Registry(self.registry).crown("churn", number)
 
     @staticmethod
     def _spec() -> dict[str, Any]:

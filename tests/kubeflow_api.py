@@ -53,6 +53,7 @@ class KubeflowApi:
         bearer: the token that requests have to show; empty for none.
         page: an HTML page that is answered to everything; empty for none.
         is_ready: what the user interface says of the API behind it.
+        seconds_apart: by KFP's clock, which has whole seconds, of schedules that are made.
     """
 
     def __init__(
@@ -83,9 +84,13 @@ class KubeflowApi:
         self.bearer = ""
         self.page = ""
         self.is_ready = True
+        self.seconds_apart = 1
+        self._made = 0
         self._cuts: list[tuple[str, str]] = []
         self._refusals: list[tuple[str, str, Answer]] = []
         self._looked = threading.Condition()
+        self._acting = threading.Lock()
+        self._meetings: list[tuple[str, str, threading.Barrier]] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.address = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_port}"
@@ -103,6 +108,10 @@ class KubeflowApi:
     def cut(self, method: str, path: str) -> None:
         """Has the next such request acted upon, and its connection ended before the answer."""
         self._cuts.append((method, path))
+
+    def meet(self, method: str, path: str, parties: int = 2) -> None:
+        """Has the next such requests wait for each other, before any is acted upon."""
+        self._meetings.append((method, path, threading.Barrier(parties, timeout=60)))
 
     def await_looks(self, count: int) -> None:
         """Waits until runs were asked for so often."""
@@ -136,8 +145,10 @@ class KubeflowApi:
                 return refusal[2]
         parts = urlsplit(path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        self._wait_for_others(method, path)
         try:
-            answer = self._route(method, unquote(parts.path), query, body)
+            with self._acting:
+                answer = self._route(method, unquote(parts.path), query, body)
         except RefusedError as exc:
             answer = exc.status, json.dumps({"code": 2, "message": str(exc)}).encode()
         for cut in self._cuts:
@@ -145,6 +156,13 @@ class KubeflowApi:
                 self._cuts.remove(cut)
                 return None
         return answer
+
+    def _wait_for_others(self, method: str, path: str) -> None:
+        for meeting in list(self._meetings):
+            if meeting[0] == method and re.search(meeting[1], path):
+                meeting[2].wait()
+                with self._acting:
+                    self._meetings = [other for other in self._meetings if other is not meeting]
 
     def _route(self, method: str, path: str, query: Query, body: bytes) -> Answer:
         for verb, pattern, act in _ROUTES:
@@ -166,6 +184,8 @@ class KubeflowApi:
 
     def create_pipeline(self, *, query: Query, body: bytes) -> Any:
         wanted = self._read(body, models.V2beta1Pipeline)
+        if any(self._is_same(p, wanted, "name") for p in self.pipelines.values()):
+            raise RefusedError(409, f"The name {wanted['name']} already exist")
         identity = f"p{len(self.pipelines) + 1}"
         self.pipelines[identity] = {**wanted, "pipeline_id": identity}
         return self.pipelines[identity]
@@ -198,6 +218,8 @@ class KubeflowApi:
 
     def create_experiment(self, *, query: Query, body: bytes) -> Any:
         wanted = self._read(body, models.V2beta1Experiment)
+        if any(self._is_same(e, wanted, "display_name") for e in self.experiments.values()):
+            raise RefusedError(409, f"The name {wanted['display_name']} already exists")
         identity = f"e{len(self.experiments) + 1}"
         self.experiments[identity] = {**wanted, "experiment_id": identity}
         return self.experiments[identity]
@@ -224,13 +246,14 @@ class KubeflowApi:
         self._check(wanted, models.V2beta1RecurringRun)
         if not 1 <= int(wanted.get("max_concurrency", 0)) <= 10:
             raise RefusedError(400, "Max concurrency of a recurring run must be at least 1")
-        identity = f"r{len(self.asked)}"
+        identity = f"r{len(self.asked)}-{len(self.schedules)}"
         self.schedules[identity] = {
             **wanted,
             "recurring_run_id": identity,
             "status": "ENABLED",
-            "created_at": _ABOUT.format(0),
+            "created_at": _ABOUT.format(self._made % 60),
         }
+        self._made += self.seconds_apart
         return self.schedules[identity]
 
     def list_schedules(self, *, query: Query, body: bytes) -> Any:
@@ -272,6 +295,10 @@ class KubeflowApi:
 
     def _is_of(self, entry: dict[str, Any], query: Query) -> bool:
         return not self.many_users or entry.get("namespace") == query.get("namespace")
+
+    @staticmethod
+    def _is_same(entry: dict[str, Any], wanted: dict[str, Any], key: str) -> bool:
+        return all(entry.get(part) == wanted.get(part) for part in (key, "namespace"))
 
     def _check(self, wanted: dict[str, Any], model: Any) -> None:
         """Refuses what the pipeline does not take (backend/src/apiserver/template)."""

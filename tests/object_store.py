@@ -8,7 +8,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REGION": "us-east-1"}
-OTHERS = ("AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL", *KEYS)
+OTHERS = (
+    *("AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL", *KEYS),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST", "CLOUDSDK_CONFIG"),
+    "KUBERNETES_SERVICE_HOST",
+)
 
 
 def without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

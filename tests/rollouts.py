@@ -1,7 +1,7 @@
 """Deployments to a cluster in memory: a spec, releases with real bundles, and a quick pace."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,18 @@ from typing import Any
 import pytest
 
 from components.bundle import read
+from components.champion import Champion
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.journal import Journal
+from components.deploy.kserve.lease import Lease
 from components.deploy.kserve.pace import Pace
-from components.deploy.kserve.rollout import Release, roll_out
+from components.deploy.kserve.rollout import Choice, Release, roll_back, roll_out
 from components.deploy.serving import Proof
+from components.errors import DeployError
 from components.spec import Spec, parse
 from tests.bundles import Fitted, build, reseal
 from tests.kubernetes_api import Call, Cluster
+from tests.kubernetes_api.calls import Moment
 
 NAME = "fares"
 NAMESPACE = "models"
@@ -66,15 +72,41 @@ def spec(**serve: Any) -> Spec:
     return parse(json.dumps(document))
 
 
-def deploy(release: Release, *, pace: Pace = PACE, **serve: Any) -> Proof:
-    """Rolls a release out; the monitor is told nothing."""
+def deploy(
+    release: Release,
+    *,
+    pace: Pace = PACE,
+    introduce: Callable[[], None] = lambda: None,
+    compared: Champion | None = None,
+    **serve: Any,
+) -> Proof:
+    """Rolls a release out; the monitor is told nothing, unless by `introduce`."""
     return roll_out(
         spec(**serve),
         release,
         namespace=NAMESPACE,
         monitor=MONITOR,
+        compared=compared,
+        introduce=introduce,
         pace=pace,
     )
+
+
+def go_back(
+    release: Release,
+    *,
+    pace: Pace = PACE,
+    say: Callable[[str], None] = lambda _: None,
+    told: Callable[[int], None] = lambda _: None,
+    **serve: Any,
+) -> Proof:
+    """Rolls back to a release; `told` hears what serves by the time that it is chosen."""
+
+    def choose(served: int) -> Choice:
+        told(served)
+        return Choice(spec(**serve), release)
+
+    return roll_back(NAME, choose, namespace=NAMESPACE, say=say, pace=pace)
 
 
 def expire_lease(cluster: Cluster) -> None:
@@ -99,6 +131,12 @@ def started(
         cluster.close()
 
 
+def record(journal: Journal) -> None:
+    """Puts on record what a deployment leaves there that is killed at some moment."""
+    with Lease(connect(), NAMESPACE, NAME, PACE) as lease:
+        lease.keep(journal)
+
+
 def service_of(cluster: Cluster) -> dict[str, Any]:
     """The model's InferenceService."""
     found = cluster.api.get("InferenceService", NAME, NAMESPACE)
@@ -115,10 +153,54 @@ def share_of(cluster: Cluster) -> int:
     return int(entries[0]["trafficPercent"])
 
 
+def strand_at_half(cluster: Cluster, release: Release, replicas: dict[str, int]) -> None:
+    """Deploys version 2 and cuts it off from the API server once it has half of the traffic."""
+
+    def cut(call: Call) -> str | None:
+        return "drop" if share_of(cluster) == 50 else None
+
+    cluster.api.on_call(cut, moment="arrived")
+    hasty = Pace(poll_s=0.005, sample_s=0.005, ready_s=30, retry_s=0.0001)
+    with pytest.raises(DeployError, match="could not be put back"):
+        deploy(release, pace=hasty, replicas=replicas)
+    cluster.api.on_call(None)
+
+
+def kill_at_first_change(cluster: Cluster, release: Release, moment: Moment) -> None:
+    """Kills a deployment when its first change of the InferenceService arrives, or once it is done.
+
+    Whoever loses the API for good leaves as much as who is killed; and its Lease runs out.
+    """
+    reached: list[Call] = []
+
+    def cut(call: Call) -> str | None:
+        if call.resource == "inferenceservices" and call.verb == "patch":
+            reached.append(call)
+        return "drop" if reached else None
+
+    cluster.api.on_call(cut, moment=moment)
+    with pytest.raises(DeployError):
+        deploy(release, pace=Pace(poll_s=0.005, ready_s=30, retry_s=0.0001))
+    cluster.api.on_call(None)
+    assert reached
+    expire_lease(cluster)
+
+
 def names_of_pods(cluster: Cluster) -> set[str]:
     """Names of the pods that stay."""
     found = [pod["metadata"] for pod in cluster.api.list("Pod", NAMESPACE)]
     return {metadata["name"] for metadata in found if "deletionTimestamp" not in metadata}
+
+
+def scale_up(cluster: Cluster, count: int) -> list[str]:
+    """Gives version 1 more ready pods, as an autoscaler does; returns their names."""
+    pods = cluster.api.list("Pod", NAMESPACE)
+    (pod,) = [p for p in pods if p["metadata"]["labels"]["app.kubernetes.io/version"] == "1"]
+    names = [f"{NAME}-v1-more-{number}" for number in range(count)]
+    for name in names:
+        metadata = {"labels": pod["metadata"]["labels"], "namespace": NAMESPACE, "name": name}
+        cluster.api.put(pod | {"metadata": metadata})
+    return names
 
 
 def writes(calls: list[Call]) -> set[str]:

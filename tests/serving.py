@@ -86,7 +86,7 @@ class ServerProcess:
             raise TimeoutError(msg)
         self.grpc = f"127.0.0.1:{ready[2]}"
         self.models = ready[3]
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{ready[1]}", timeout=10)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{ready[1]}", timeout=60)
 
     def predict(self, name: str, instances: list[Any], **headers: str) -> httpx.Response:
         """Sends a V1 request."""
@@ -132,7 +132,7 @@ def skops_bundle(fitted: Fitted, folder: Path) -> Path:
     return folder
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 5) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
     """Returns the condition's first true value, or its last value when time is up."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from components.errors import DeployError, SpecError
+from components.object_store import by_s3
 
 if TYPE_CHECKING:
     from components.spec import Spec
@@ -100,10 +101,8 @@ def _arguments(given: list[str], version: int, monitor: str) -> list[str]:
 
 
 def _reachable(storage_uri: str) -> str:
-    if storage_uri.startswith("minio://"):
-        return f"s3://{storage_uri.removeprefix('minio://')}"
-    if storage_uri.startswith(_STORES):
-        return storage_uri
+    if (address := by_s3(storage_uri)).startswith(_STORES):
+        return address
     msg = (
         f"no predictor can read the bundle at {storage_uri!r}: expected an address that begins "
         f"with one of {', '.join(_STORES)}; put it into the object store"

@@ -9,9 +9,10 @@ import time
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.error import HTTPError
+from urllib.request import Request
 
+from components.deploy.direct import fetch
 from components.errors import DeployError
 
 # A load reads, verifies and proves a bundle; a large forest takes seconds.
@@ -52,12 +53,11 @@ def call(url: str, body: object | None = None, *, method: str = "POST") -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310
     try:
-        with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
-            text = answer.read()
+        text = fetch(request, timeout_s=_TIMEOUT_S)
     except HTTPError as exc:
-        msg = f"{method} {url} answered {exc.code}: {_reason(exc.read())}"
+        msg = f"{method} {url} answered {exc.code}: {_reason(exc)}"
         raise CallError(msg, exc.code) from exc
-    except (URLError, OSError, HTTPException) as exc:
+    except OSError as exc:
         msg = f"{method} {url} got no answer: {getattr(exc, 'reason', exc)}"
         raise CallError(msg, 0) from exc
     try:
@@ -128,7 +128,11 @@ def read_predictions(answer: Any, rows: int, asked: str) -> list[Any]:
     return predictions
 
 
-def _reason(text: bytes) -> str:
+def _reason(answer: HTTPError) -> str:
+    try:
+        text = answer.read()
+    except (OSError, HTTPException) as exc:
+        return f"and its text could not be read: {type(exc).__name__}"
     try:
         return str(json.loads(text)["error"])
     except (ValueError, KeyError, TypeError):

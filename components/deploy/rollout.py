@@ -13,13 +13,21 @@ from components.deploy.serving import ModelServer, Proof, read_serving
 from components.deploy.version import register_version
 
 if TYPE_CHECKING:
+    from components.champion import Champion
     from components.spec import Spec
 
 __all__ = ["Proof", "Served", "register_version", "restore", "roll_out"]
 
 
 def roll_out(
-    spec: "Spec", bundle: Path, version: int, serving: str, monitor: str, *, uri: str = ""
+    spec: "Spec",
+    bundle: Path,
+    version: int,
+    serving: str,
+    monitor: str,
+    *,
+    uri: str = "",
+    compared: "Champion | None" = None,
 ) -> Proof:
     """Brings a version into service; where it is in service already, nothing changes.
 
@@ -31,12 +39,15 @@ def roll_out(
             of the cluster that the Kubernetes client is configured for.
         monitor: base URL of the monitor.
         uri: with KServe: where the bundle lies in the object store, as KFP names it.
+        compared: with KServe: the champion that the version was held against; None where it was
+            held against none. On one machine a model's runs and rollbacks take turns as a whole.
 
     Returns:
         What was shown.
 
     Raises:
-        DeployError: the candidate did not prove itself; what was served before is served still.
+        DeployError: the candidate did not prove itself, or something else has come into service
+            since the champion was looked up; what was served before is served still.
         SpecError: `serving` names neither, or no pod could fetch the bundle from its address.
     """
     place = read_serving(serving)
@@ -52,5 +63,6 @@ def roll_out(
         kserve.Release(version, uri, manifest.runtime, manifest),
         namespace=place.namespace,
         monitor=monitor,
+        compared=compared,
         introduce=lambda: register_version(monitor, manifest, bundle, version),
     )

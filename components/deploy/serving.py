@@ -1,13 +1,12 @@
 """Where a model is served, as the parameter `serving` says, and what a deployment there shows."""
 
-import re
 from dataclasses import dataclass
 
+from components.address import without_secrets
 from components.errors import SpecError
+from components.names import is_dns_label
 from components.signature import Frozen
 
-# What Kubernetes takes as a namespace's name: a DNS label (RFC 1123).
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _KSERVE = "kserve://"
 
 
@@ -62,10 +61,10 @@ def read_serving(serving: str) -> ModelServer | KServe:
     if serving.startswith(("http://", "https://")):
         return ModelServer(serving.rstrip("/"))
     namespace = serving.removeprefix(_KSERVE).rstrip("/")
-    if serving.startswith(_KSERVE) and _NAMESPACE.fullmatch(namespace):
+    if serving.startswith(_KSERVE) and is_dns_label(namespace):
         return KServe(namespace)
     msg = (
-        f"serving {serving!r} cannot be deployed to: expected http://host:port of a model server, "
-        "or kserve://NAMESPACE"
+        f"serving {without_secrets(serving)!r}: expected http://host:port of a model server, or "
+        "kserve://NAMESPACE"
     )
     raise SpecError(msg)

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeGuard
 from components.monitor.refusal import CONFLICT, RefusedError, Review, invalid
 from components.monitor.storage.connection import Connection
 from components.monitor.wire import MAX_INTEGER, MAX_NAME, canonical_json, is_name, is_number
+from components.names import is_dns_label
 
 BUNDLE_FORMAT: Final = 1
 REFERENCE_FORMAT: Final = 1
@@ -22,7 +23,6 @@ DTYPES: Final = ("float32", "string", "date")
 
 Label = bool | int | float | str
 
-_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
 _SHOWN_CLASSES: Final = 20
 
@@ -108,7 +108,7 @@ def read_registration(name: str, number: str, document: object) -> Version:
         RefusedError: 400 with every problem found.
     """
     review = Review(0)
-    if not _DNS_LABEL.fullmatch(name):
+    if not is_dns_label(name):
         review.note("NAME", "a DNS label: a-z, 0-9 and '-', at most 63 characters")
     if not _VERSION.fullmatch(number) or int(number) > MAX_INTEGER:
         review.note("V", "a positive integer")

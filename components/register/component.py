@@ -51,6 +51,6 @@ def crown(
     from components.spec import from_json
 
     with recorded(crowned) as path:
-        before = Champion.read(Path(current.path)).version
+        before = Champion.read(Path(current.path))
         Registry(registry).succeed(from_json(spec).name, version, before)
         path.write_text(str(version), encoding="utf-8")

@@ -1,8 +1,11 @@
-"""How a registry is reached: its address, its first use, and what its errors say."""
+"""How a registry is reached: its address, its first use, how long it may take, and its errors."""
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,29 +13,94 @@ from urllib.parse import unquote, urlsplit
 from components.errors import RegistryError
 
 
-def open_client(address: str) -> Any:
+@dataclass(frozen=True)
+class Patience:
+    """How long an MLflow server is asked for one answer; the defaults are a run's.
+
+    MLflow's own (7 retries, 120 s each) would leave a run hanging for minutes. Where the
+    environment sets MLflow's variables, it has that patience instead.
+
+    Attributes:
+        retries: how often it is asked again at most.
+        answer_s: whole seconds to connect, and again for each piece of the answer.
+    """
+
+    retries: int = 2
+    answer_s: int = 20
+
+
+RUN = Patience()
+# Who looks at a terminal has the sentence soon, and asks again themselves.
+PERSON = Patience(retries=0, answer_s=5)
+
+
+def open_client(address: str, patience: Patience = RUN) -> Any:
     """Opens MLflow's client; a file's tables are made or migrated at its first use.
 
     Args:
         address: as `Registry` takes it.
+        patience: with a server, at this and all further questions.
 
     Returns:
-        An `mlflow.MlflowClient`.
+        An `mlflow.MlflowClient`, or what is used as one.
+    """
+    # Not under the lock.
+    make = import_client()
+    with first_use(address):
+        client = _Client(make(tracking_uri=address, registry_uri=address), patience)
+        # The tables are made by whoever asks first; two at once would make them twice.
+        client.search_registered_models(max_results=1)
+    return client
+
+
+def import_client() -> Callable[..., Any]:
+    """Imports MLflow, which takes seconds; whoever measures how long a server takes does it before.
+
+    Returns:
+        `mlflow.MlflowClient`.
     """
     # MLflow reports usage to its makers unless told not to, and reads this at import.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    # Its own patience (7 retries, 120 s each) leaves a run hanging for minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    # Seconds of import, so not under the lock.
     from mlflow import MlflowClient
 
-    with first_use(address):
-        client = MlflowClient(tracking_uri=address, registry_uri=address)
-        # The tables are made by whoever asks first; two at once would make them twice.
-        client.search_registered_models(max_results=1)
-    return client
+    # It logs a traceback of what it raises as well, and each table that it makes.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    made: Callable[..., Any] = MlflowClient
+    return made
+
+
+class _Client:
+    """MLflow's client with a patience of its own, which it takes from the environment alone."""
+
+    def __init__(self, client: Any, patience: Patience) -> None:
+        self._client, self._patience = client, patience
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        ask: Callable[..., Any] = getattr(self._client, name)
+
+        @wraps(ask)
+        def patiently(*arguments: Any, **options: Any) -> Any:
+            with _in_environment(self._patience):
+                return ask(*arguments, **options)
+
+        return patiently
+
+
+@contextmanager
+def _in_environment(patience: Patience) -> Iterator[None]:
+    """Sets the variables that MLflow reads for each request (mlflow/utils/rest_utils.py)."""
+    wanted = {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(patience.retries),
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(patience.answer_s),
+    }
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def is_file(address: str) -> bool:

@@ -6,7 +6,7 @@ version and as an MLflow run, so that MLflow's own pages show them.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,31 +14,19 @@ from typing import Any
 from components.bundle import Manifest, read
 from components.champion import BUNDLE, Champion
 from components.errors import RegistryError
-from components.register.connection import database_file, errors, is_file, open_client
+from components.register.connection import (
+    RUN,
+    Patience,
+    database_file,
+    errors,
+    is_file,
+    open_client,
+)
 from components.register.stored import fetch_bundle
+from components.register.version import CROWNED_TAG, RUN_TAG, Version, tags_of, version_of
 
 ALIAS = "champion"
-_RUN_TAG = "kubeloop.run_id"
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered version of a model.
-
-    Attributes:
-        number: assigned by the registry, from 1.
-        bundle: where its bundle lies, a path or an address.
-        champion: whether the alias is on it.
-        tags: run id, time of training, fingerprint, revision, task and runtime.
-        created: milliseconds since 1970, UTC.
-    """
-
-    number: int
-    bundle: str
-    champion: bool
-    tags: dict[str, str]
-    created: int
 
 
 class Registry:
@@ -47,17 +35,17 @@ class Registry:
     Args:
         address: `sqlite:////abs/registry.db` (percent escapes are decoded), or an MLflow server's
             `http://…`. A file is made by the first registration; until then it holds nothing, and
-            asking costs no import of MLflow. Every method raises `RegistryError` where the
-            registry cannot be opened or fails.
+            asking costs no import of MLflow. Every method raises `RegistryError` where it fails.
+        patience: with a server; `connection.PERSON` where somebody looks at a terminal.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, patience: Patience = RUN) -> None:
         """Remembers the address; it is opened at the first question that needs an answer."""
-        self.address = address
+        self.address, self._patience = address, patience
 
     @cached_property
     def _client(self) -> Any:
-        return open_client(self.address)
+        return open_client(self.address, self._patience)
 
     def versions(self, name: str) -> list[Version]:
         """Lists a model's versions, newest first; empty where the model is unknown."""
@@ -68,7 +56,7 @@ class Registry:
             found = _all(partial(self._client.search_model_versions, f"name='{name}'"))
             crowned = self._crowned(name)
         number = int(crowned.version) if crowned else None
-        versions = [_version(entry, number) for entry in found]
+        versions = [version_of(entry, number) for entry in found]
         return sorted(versions, key=lambda version: -version.number)
 
     def names(self) -> list[str]:
@@ -84,7 +72,7 @@ class Registry:
             return None
         with errors(self.address):
             crowned = self._crowned(name)
-        return _version(crowned, int(crowned.version)) if crowned else None
+        return version_of(crowned, int(crowned.version)) if crowned else None
 
     def fetch_champion(self, name: str, folder: Path) -> Champion:
         """Copies the champion's bundle into a run.
@@ -99,8 +87,10 @@ class Registry:
         Raises:
             RegistryError: the registry names a bundle that is not there, or cannot be fetched.
         """
+        # Before it is asked: what comes into service from now on is later.
+        at = datetime.now(UTC)
         found = self.champion(name)
-        champion = Champion(version=found.number if found else None)
+        champion = Champion(version=found.number if found else None, at=at)
         champion.write(folder)
         if found:
             about = f"version {found.number} of {name!r} is champion"
@@ -119,39 +109,44 @@ class Registry:
             The version.
         """
         for version in self.versions(manifest.name):
-            if version.tags.get(_RUN_TAG) == manifest.run_id:
+            if version.tags.get(RUN_TAG) == manifest.run_id:
                 return version.number
         with errors(self.address):
             self._ensure_model(manifest.name)
             run = self._log_run(manifest)
             made = self._client.create_model_version(
-                manifest.name, source=bundle, run_id=run, tags=_tags(manifest)
+                manifest.name, source=bundle, run_id=run, tags=tags_of(manifest)
             )
         return int(made.version)
 
     def crown(self, name: str, version: int) -> None:
         """Moves the champion's alias to a version, whatever it is on."""
         with errors(self.address):
+            now = datetime.now(UTC).isoformat()
+            self._client.set_model_version_tag(name, str(version), CROWNED_TAG, now)
             self._client.set_registered_model_alias(name, ALIAS, str(version))
 
-    def succeed(self, name: str, version: int, before: int | None) -> None:
+    def succeed(self, name: str, version: int, before: Champion) -> None:
         """Moves the champion's alias from the version that a run found there to its own.
 
         Args:
             name: the model.
             version: that the run has put into service.
-            before: the champion when the run began; None for none.
+            before: the champion as the run found it.
 
         Raises:
-            RegistryError: a rollback or another run has moved it meanwhile, and it stays there.
+            RegistryError: a rollback or another run has moved it meanwhile, or put it where it was
+                once more, and it stays there.
         """
         found = self.champion(name)
         now = found.number if found else None
-        if now not in (before, version):
+        since = found.crowned if found else None
+        again = since is not None and before.at is not None and since > before.at
+        if now != version and (now != before.version or again):
             msg = (
-                f"version {version} of {name!r} is not made champion: that was version {before} "
-                f"when this run began and is version {now} now, by a rollback or another run; see "
-                f"`kubeloop status {name}` for what is served"
+                f"version {version} of {name!r} is not made champion: that was version "
+                f"{before.version} when this run began, and version {now} was made it since, by a "
+                f"rollback or another run; see `kubeloop status {name}` for what is served"
             )
             raise RegistryError(msg)
         self.crown(name, version)
@@ -185,7 +180,7 @@ class Registry:
             _unless_there(make)
             experiment = self._client.get_experiment_by_name(manifest.name)
         run = self._client.create_run(
-            experiment.experiment_id, run_name=manifest.run_id, tags=_tags(manifest)
+            experiment.experiment_id, run_name=manifest.run_id, tags=tags_of(manifest)
         ).info.run_id
         metrics = [
             Metric(f"{part}.{name}", interval.value, 0, 0)
@@ -196,17 +191,6 @@ class Registry:
         self._client.log_batch(run, metrics=metrics)
         self._client.set_terminated(run)
         return str(run)
-
-
-def _version(entry: Any, crowned: int | None) -> Version:
-    number = int(entry.version)
-    return Version(
-        number=number,
-        bundle=entry.source,
-        champion=number == crowned,
-        tags=dict(entry.tags),
-        created=entry.creation_timestamp,
-    )
 
 
 def _all(search: Callable[..., Any]) -> list[Any]:
@@ -230,14 +214,3 @@ def _unless_there(create: Callable[[], Any]) -> None:
     except MlflowException as exc:
         if exc.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _tags(manifest: Manifest) -> dict[str, str]:
-    return {
-        _RUN_TAG: manifest.run_id,
-        "kubeloop.trained_at": manifest.trained_at,
-        "kubeloop.fingerprint": manifest.data.fingerprint,
-        "kubeloop.revision": manifest.revision,
-        "kubeloop.task": manifest.task,
-        "kubeloop.runtime": manifest.runtime,
-    }

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from components.errors import DataError
-from components.score.buckets import Patience, failure, open_store
+from components.object_store import Patience, failure, open_store
 
 REMOTE = ("s3://", "gs://")
 

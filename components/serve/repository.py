@@ -7,19 +7,18 @@ all, from which a later start resumes. A bundle that cannot be proved never repl
 import json
 import logging
 import os
-import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.errors import BundleError, KubeloopError, StateError
+from components.names import is_dns_label
 from components.serve.metrics import Metrics
 from components.serve.runtime import Model, Models, open_model
 
 _LOG = logging.getLogger(__name__)
 FORMAT = 1
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Repository:
             if name is not None and model.name != name:
                 msg = f"bundle {str(folder)!r} holds model {model.name!r}, not {name!r}"
                 raise BundleError(msg)
-            if NAME.fullmatch(model.name) is None:
+            if not is_dns_label(model.name):
                 msg = f"bundle {str(folder)!r}: model name {model.name!r} is no DNS label"
                 raise BundleError(msg)
             try:
@@ -90,7 +89,7 @@ class Repository:
         """
         with self._lock:
             known = name in self._models.names()
-            if known and self._serving is not None and NAME.fullmatch(name):
+            if known and self._serving is not None and is_dns_label(name):
                 (self._serving / f"{name}.json").unlink(missing_ok=True)
             old = self._models.remove(name)
             if old is not None:

@@ -26,8 +26,9 @@ from components.spec.problems import refusal
 from components.spec.sources import check_source
 
 MAX_NAME: Final = 40
-"""KServe makes one DNS label, of at most 63 characters, of name, "-predictor-" and namespace
-(https://github.com/kserve/kserve/issues/4807): this leaves 12 for the namespace."""
+"""KServe makes one DNS label, of at most 63 characters, of name, version and namespace: this leaves
+6 for the namespace where there are 1000 versions or more. `components.deploy.hosts` holds the two
+against each other, where the namespace is known."""
 
 _NAME = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _CPU = re.compile(r"([0-9]+)m|[0-9]+(\.[0-9]{1,3})?")

@@ -1,8 +1,7 @@
 """How to open what runs in the local cluster."""
 
-from pipelines.cluster.steps import NAME
+from pipelines.cluster.steps import KUBECTL, NAME
 
-_KUBECTL = f"kubectl --context kind-{NAME}"
 _DOORS = (
     # It hands the API on, so that it is also the host of submit and schedule.
     (
@@ -23,7 +22,7 @@ def describe_doors() -> list[str]:
     """Returns the lines that say how each part is opened."""
     lines = ["", "the cluster is up; each of these opens a door while it runs:"]
     for what, address, namespace, door in _DOORS:
-        lines.append(f"  {what:<27} {address:<23} {_KUBECTL} -n {namespace} port-forward {door}")
+        lines.append(f"  {what:<27} {address:<23} {KUBECTL} -n {namespace} port-forward {door}")
     lines.append(f"  {'a model, once one is there':<27} {ENDPOINT}")
     # By its path, as the README says to type it: an installation by `make setup` is on no PATH.
     lines.append(f"what is wrong, if anything: .venv/bin/kubeloop doctor --context kind-{NAME}")

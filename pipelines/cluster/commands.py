@@ -1,6 +1,7 @@
 """Commands as a user types them: read from where they are written down, and asked for answers."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 # How a file says by which commands it is applied: a comment's line, indented by three.
 _LINE = "#   "
 _PROGRAMS = ("kubectl ", "sh ")
+_TIMEOUT = "--timeout="
+# `kubectl wait --help`: "The length of time to wait before giving up".
+_TIMEOUT_S = 30.0
 
 
 class ClusterError(KubeloopError):
@@ -53,6 +57,35 @@ class Command:
         """Whether it only waits until something is there."""
         (words, *_) = self.parts
         return words[0] == "kubectl" and ("wait" in words or "rollout" in words)
+
+    @property
+    def asks_cluster(self) -> bool:
+        """Whether kubectl is in it, by itself or in a script."""
+        return any(words[0] in {"kubectl", "sh"} for words in self.parts)
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds after which it ends by itself, as `--timeout` says; kubectl's own 30 if nothing.
+
+        Raises:
+            ClusterError: its `--timeout` is no duration as Go's time.ParseDuration reads it.
+        """
+        (words, *_) = self.parts
+        given = [word.removeprefix(_TIMEOUT) for word in words if word.startswith(_TIMEOUT)]
+        if not given:
+            return _TIMEOUT_S
+        pieces = re.fullmatch(r"(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", given[-1])
+        if pieces is None:
+            msg = f"{self.line!r} waits for {given[-1]!r}: expected a duration such as 5m or 1m30s"
+            raise ClusterError(msg)
+        hours, minutes, seconds = (int(piece or 0) for piece in pieces.groups())
+        return float(hours * 3600 + minutes * 60 + seconds)
+
+    def within(self, seconds: float) -> "Command":
+        """Returns the same wait with another `--timeout`, of a second at least."""
+        (words, *rest) = self.parts
+        kept = tuple(word for word in words if not word.startswith(_TIMEOUT))
+        return Command(((*kept, f"{_TIMEOUT}{max(1, int(seconds))}s"), *rest))
 
     @property
     def namespace(self) -> str:

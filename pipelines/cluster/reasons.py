@@ -14,14 +14,16 @@ Document = dict[str, Any]
 # What every container goes through, and so no reason.
 _ON_THE_WAY = {"ContainerCreating", "PodInitializing", ""}
 _PULLED = (
-    "see whether the node reaches that registry; Kubeloop's own images come by make cluster-images"
+    "see whether the node reaches that registry; "
+    "on kind Kubeloop's own images come by make cluster-images"
 )
+_LOG = "read its log: {kubectl} -n {namespace} logs {pod} -c {container} --previous"
 _MENDS = {
     "ErrImagePull": _PULLED,
     "ImagePullBackOff": _PULLED,
     "CreateContainerConfigError": "a Secret or ConfigMap is missing: its name is in the message",
-    "CrashLoopBackOff": "read its log: kubectl -n {namespace} logs {pod} -c {container} --previous",
-    "Unschedulable": "give Docker more CPU and memory, or take something away",
+    "CrashLoopBackOff": _LOG,
+    "Unschedulable": "make room on a node (kind: more CPU and memory for Docker), or ask for less",
 }
 
 
@@ -67,8 +69,16 @@ def newest_warnings(events: Iterable[Document]) -> dict[tuple[str, str], str]:
     return {key: said for key, (_, said) in found.items()}
 
 
-def mends(pods: Iterable[Document]) -> list[str]:
-    """Returns what to do about the pods that are not ready, each advice once."""
+def mends(pods: Iterable[Document], kubectl: str) -> list[str]:
+    """Says what to do about the pods that are not ready.
+
+    Args:
+        pods: Pod documents.
+        kubectl: how a command for their cluster begins, such as `kubectl --context kind-kubeloop`.
+
+    Returns:
+        Each advice once.
+    """
     found: dict[str, None] = {}
     for pod in pods:
         if is_ready(pod):
@@ -78,7 +88,10 @@ def mends(pods: Iterable[Document]) -> list[str]:
             if text:
                 names = pod["metadata"]
                 said = text.format(
-                    namespace=names.get("namespace", ""), pod=names["name"], container=container
+                    kubectl=kubectl,
+                    namespace=names.get("namespace", ""),
+                    pod=names["name"],
+                    container=container,
                 )
                 found[said] = None
     return list(found)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pipelines.cluster.commands import ROOT, ClusterError, Command
+from pipelines.cluster.complaints import is_log
 
 # What a stopped program is given to end by itself: docker takes a moment.
 _ENDING_S = 10.0
@@ -68,6 +69,8 @@ class Running:
 
     def _pump(self, process: subprocess.Popen[str]) -> None:
         for line in process.stderr or ():
+            if is_log(line):
+                continue
             self._complaints.append(line.rstrip())
             sys.stderr.write(line)
             sys.stderr.flush()
@@ -98,7 +101,7 @@ class Running:
 
     @property
     def complaints(self) -> list[str]:
-        """The last lines that it wrote to standard error."""
+        """The last lines that it wrote to standard error, but for those of its log."""
         return [line for line in self._complaints if line]
 
     def stop(self) -> None:

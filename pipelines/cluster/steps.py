@@ -15,6 +15,8 @@ from pipelines.cluster.commands import ROOT, Command, read_commands
 
 NAME = "kubeloop"
 """The cluster's name in kind-config.yaml."""
+KUBECTL = f"kubectl --context kind-{NAME}"
+"""How a user's own command for it begins: kind names the context so."""
 CONFIG = "kind-config.yaml"
 OVERLAY = "manifests/overlays/kind"
 IMAGES = (

@@ -1,6 +1,7 @@
 """What this machine needs for a local cluster: programs, their versions, memory, ports."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -61,7 +62,7 @@ def look_at_tools(env: Mapping[str, str]) -> Iterator[Finding]:
         elif name == "kubectl":
             yield _kubectl(env)
         else:
-            yield Finding(AREA, name, "ok", "installed")
+            yield _git(env)
 
 
 def look_at_machine(root: Path = ROOT) -> Iterator[Finding]:
@@ -132,8 +133,10 @@ def _kind(env: Mapping[str, str]) -> Finding:
 
 
 def _kubectl(env: Mapping[str, str]) -> Finding:
+    # Google's kubectl asks the cluster for its version first, however long that takes.
+    alone = {**env, "KUBECONFIG": os.devnull}
     try:
-        told = json.loads(_said(("kubectl", "version", "--client", "--output=json"), env))
+        told = json.loads(_said(("kubectl", "version", "--client", "--output=json"), alone))
         version = str(told["clientVersion"]["gitVersion"])
     except (json.JSONDecodeError, KeyError):
         version = ""
@@ -147,6 +150,16 @@ def _kubectl(env: Mapping[str, str]) -> Finding:
         )
         return Finding(AREA, "kubectl", "note", said, f"install {server}: {SOURCES['kubectl']}")
     return Finding(AREA, "kubectl", "ok", version)
+
+
+def _git(env: Mapping[str, str]) -> Finding:
+    said = _said(("git", "--version"), env)
+    found = _VERSION.search(said)
+    if found is None:
+        return Finding(
+            AREA, "git", "wrong", f"its version cannot be read: {said!r}", SOURCES["git"]
+        )
+    return Finding(AREA, "git", "ok", found[0])
 
 
 def _said(words: tuple[str, ...], env: Mapping[str, str]) -> str:

@@ -10,12 +10,10 @@ from pathlib import Path
 from pipelines.cluster.applying import PATIENCE_S, PAUSE_S, run_command
 from pipelines.cluster.commands import ClusterError, Command, ask, environment
 from pipelines.cluster.findings import Finding, wrong
+from pipelines.cluster.node import NODE, START_S, await_server, is_stopped
 from pipelines.cluster.steps import NAME, Step
 from pipelines.cluster.tools import SOURCES, look_at_machine, look_at_tools
 from pipelines.cluster.waiting import Say, Wait
-
-NODE = f"{NAME}-control-plane"
-"""How kind calls the container that is the cluster's node."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,14 @@ class Builder:
         patience_s: seconds in which a command is tried again that the platform is not ready for.
         pause_s: seconds between two tries.
         look_s: seconds between two looks at what is waited for.
+        start_s: seconds that the API server of a cluster that is there has to be ready in.
     """
 
     say: Say
     patience_s: float = PATIENCE_S
     pause_s: float = PAUSE_S
     look_s: float = 5.0
+    start_s: float = START_S
 
     def bring_up(self, steps: tuple[Step, ...]) -> None:
         """Does the steps, after a look at what they need.
@@ -45,6 +45,8 @@ class Builder:
         """
         env = environment()
         self._require(env)
+        if not steps[0].makes_cluster and is_there(env):
+            self._wake(env)
         for at, step in enumerate(steps, start=1):
             self.say(f"\n[{at}/{len(steps)}] {step.name}: {step.what}")
             try:
@@ -86,13 +88,16 @@ class Builder:
             self._run(command, env)
             return
         self.say("  it is there and stays as it is")
-        if (
-            ask("docker", "container", "inspect", "--format={{.State.Running}}", NODE).strip()
-            == "false"
-        ):
+        self._wake(env)
+
+    def _wake(self, env: Mapping[str, str]) -> None:
+        """Starts the node where it stopped, and waits until the API server is ready."""
+        if is_stopped(env):
             start = Command.parse(f"docker start {NODE}")
             self.say(f"$ {start.line}")
             self._run(start, env)
+        with kubeconfig() as path:
+            await_server(environment(path), self.say, limit_s=self.start_s, look_s=self.look_s)
 
     def _run(self, command: Command, env: Mapping[str, str]) -> None:
         run_command(command, env, self.say, patience_s=self.patience_s, pause_s=self.pause_s)

@@ -1,13 +1,16 @@
 """Waits for what a step has applied: progress as it comes up, the reason where it does not."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.cluster.commands import ClusterError, Command, ask
+from pipelines.cluster.complaints import find_mends, is_passing
 from pipelines.cluster.reasons import is_ready, mends, unready
 from pipelines.cluster.running import running
+from pipelines.cluster.steps import KUBECTL
 
 Say = Callable[[str], None]
 _LOOK_S = 5.0
@@ -31,24 +34,36 @@ class Wait:
     def run(self, say: Say) -> None:
         """Waits, and says each change of the namespace's pods.
 
+        A connection that is refused or lost ends kubectl's waiting at once, so it is begun again,
+        for what is left of the command's own `--timeout`.
+
         Args:
             say: takes one line.
 
         Raises:
-            ClusterError: what was waited for did not come; with the pods' states and events.
+            ClusterError: what was waited for did not come; with the pods' states and events, and
+                what helps where that is known.
         """
+        until = time.monotonic() + self.command.timeout_s
+        command = self.command
+        while (complaints := self._wait(command, say)) is not None:
+            if not is_passing(complaints) or time.monotonic() >= until:
+                raise ClusterError(self._failure(complaints))
+            say(f"  not ready for it yet; again in {self.look_s:g} s")
+            time.sleep(self.look_s)
+            command = self.command.within(until - time.monotonic())
+
+    def _wait(self, command: Command, say: Say) -> list[str] | None:
+        """Waits once; returns what kubectl complained of where it failed, else None."""
         shown = ""
-        with running(self.command, self.env) as under_way:
+        with running(command, self.env) as under_way:
             while not under_way.wait(self.look_s):
                 pods = self._look("pods")
                 now = _progress(pods)
                 if pods and now != shown:
                     shown = now
                     say(f"  {self.command.namespace}: {now}")
-            if not under_way.failed:
-                return
-            complaints = under_way.complaints
-        raise ClusterError(self._failure(complaints))
+            return under_way.complaints if under_way.failed else None
 
     def _failure(self, complaints: list[str]) -> str:
         pods, events = self._look("pods"), self._look("events")
@@ -57,8 +72,8 @@ class Wait:
         if why:
             lines.append(f"not ready in {self.command.namespace}:")
             lines += [f"  {line}" for line in why]
-            lines += [f"  {line}" for line in mends(pods)]
-        return "\n".join(lines)
+            lines += [f"  {line}" for line in mends(pods, KUBECTL)]
+        return "\n".join([*lines, *find_mends(complaints)])
 
     def _look(self, kind: str) -> list[dict[str, Any]]:
         """Pods or events of the namespace; none where there is no namespace or no answer.

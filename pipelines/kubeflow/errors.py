@@ -5,9 +5,14 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
 
-from kfp_server_api.exceptions import ApiException  # type: ignore[import-untyped]
+from kfp_server_api.exceptions import (  # type: ignore[import-untyped]
+    ApiException,
+    OpenApiException,
+)
 from urllib3.exceptions import (
+    DecodeError,
     HTTPError,
     MaxRetryError,
     NameResolutionError,
@@ -34,6 +39,10 @@ class UnavailableError(KubeflowError):
     """Kubeflow Pipelines cannot be reached now; another try may succeed."""
 
 
+class TokenError(KubeflowError):
+    """The token is not accepted, or cannot be read; another one in its file may be."""
+
+
 class MissingError(KubeflowError):
     """What was asked for is not there."""
 
@@ -56,6 +65,7 @@ def sentences(host: str, namespace: str, what: str) -> Iterator[None]:
 
     Raises:
         UnavailableError: another try may succeed.
+        TokenError: another token may be accepted.
         MissingError: it is not there.
         TakenError: it is there already.
         KubeflowError: another try ends the same.
@@ -63,9 +73,43 @@ def sentences(host: str, namespace: str, what: str) -> Iterator[None]:
     try:
         yield
     except ApiException as exc:
+        if not exc.status:
+            # It came well, and kfp's client could make nothing of it.
+            raise not_kubeflow(host, what) from exc
         raise refused(exc, host, namespace, what) from exc
+    except DecodeError as exc:
+        raise not_kubeflow(host, what) from exc
     except (HTTPError, ssl.SSLError) as exc:
         raise _unreachable(exc, host, what) from exc
+
+
+@contextmanager
+def answers(host: str, what: str) -> Iterator[None]:
+    """Takes an answer that kfp's client could make nothing of for one of something else.
+
+    Args:
+        host: the address that is asked.
+        what: is being done.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        KubeflowError: the answer is of another shape.
+        SSLError: there was none.
+    """
+    try:
+        yield
+    except OpenApiException:
+        raise
+    except (ValueError, TypeError, AttributeError, KeyError) as exc:
+        # It expects a body of each failure, and one of TLS has none.
+        cause: BaseException | None = exc
+        while cause is not None:
+            if isinstance(cause, SSLError):
+                raise cause from exc
+            cause = cause.__context__
+        raise not_kubeflow(host, what) from exc
 
 
 def refused(exc: Any, host: str, namespace: str, what: str) -> KubeflowError:
@@ -81,21 +125,39 @@ def refused(exc: Any, host: str, namespace: str, what: str) -> KubeflowError:
         The error, with the status, what may be done about it, and the server's own words.
     """
     said = _message(exc.body)
-    hint = _hint(exc.status, said, namespace)
+    if 300 <= exc.status < 400:
+        said, hint = "", _elsewhere(host, (exc.headers or {}).get("Location") or "")
+    else:
+        hint = _hint(exc.status, said, namespace)
     parts = "; ".join(filter(None, (hint, f"it said: {said}" if said else "")))
     text = f"cannot {what}: {host} answered {exc.status}" + (f": {parts}" if parts else "")
     if exc.status in _AGAIN and not _is_final(said):
         return UnavailableError(text)
-    kinds = {404: MissingError, 409: TakenError}
+    kinds = {401: TokenError, 404: MissingError, 409: TakenError}
     return kinds.get(exc.status, KubeflowError)(text)
 
 
-def not_json(host: str, what: str) -> KubeflowError:
+def not_kubeflow(host: str, what: str) -> KubeflowError:
     """Makes the error of an answer that no Kubeflow Pipelines gives."""
     return KubeflowError(
-        f"cannot {what}: {host} answered with a page instead of JSON: it is no API of Kubeflow "
-        "Pipelines, or a login stands before it; check --host, and give --token-file FILE with a "
-        "token that the login accepts"
+        f"cannot {what}: {host} answered what no Kubeflow Pipelines does: it is something else, or "
+        "a login stands before it; check --host, and give --token-file FILE with a token that the "
+        "login accepts"
+    )
+
+
+def _elsewhere(host: str, location: str) -> str:
+    """Says where a redirect leads; no more than the server, as a login's address holds secrets."""
+    try:
+        place = urlsplit(urljoin(host, location))
+        server = f"{place.scheme}://{place.netloc.rpartition('@')[2]}"
+    except ValueError:
+        server = ""
+    if not location or not server or server == host:
+        return "it sends on, as a login does: give --token-file FILE with a token that it accepts"
+    return (
+        f"it sends on to {server}: name that by --host; where it is a login, give --token-file "
+        "FILE with a token that it accepts"
     )
 
 
@@ -114,10 +176,13 @@ def _hint(status: int, said: str, namespace: str) -> str:
             f"this account has no right to it in {where}: it needs a RoleBinding there to the "
             "ClusterRole kubeflow-pipelines-edit"
         ),
+        500: "" if said else "it fails and does not say why: try again later",
         404: "it is not there: check --host and --namespace; Kubeflow Pipelines 1 has no such API",
         409: "it is there already",
         429: "it has too much to do: try again later",
+        502: "what stands before it got no answer from it: try again later",
         503: "it is not ready: try again later",
+        504: "what stands before it got no answer from it: try again later",
     }
     return hints.get(status, "")
 
@@ -136,9 +201,9 @@ def _message(body: str | bytes | None) -> str:
     except ValueError:
         found = "" if text.lstrip().startswith("<") else text
     if isinstance(found, dict):
-        found = found.get("message") or found.get("error_message") or found.get("error") or ""
-    line = " ".join(str(found).split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+        words = (found.get(key) for key in ("message", "error_message", "error"))
+        found = next((word for word in words if isinstance(word, str) and word), "")
+    return _line(str(found))
 
 
 def _unreachable(exc: Exception, host: str, what: str) -> KubeflowError:
@@ -148,8 +213,8 @@ def _unreachable(exc: Exception, host: str, what: str) -> KubeflowError:
         if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER" in str(cause):
             return KubeflowError(f"{start}{host} speaks no TLS: did you mean http://?")
         return KubeflowError(
-            f"{start}the certificate of {host} is not trusted ({_short(cause)}): name the file of "
-            "its authority in SSL_CERT_FILE"
+            f"{start}the certificate of {host} is not trusted ({_line(str(cause))}): name the file "
+            "of its authority in SSL_CERT_FILE"
         )
     if isinstance(cause, NameResolutionError):
         return UnavailableError(f"{start}nobody knows the host of {host}: check --host")
@@ -163,9 +228,10 @@ def _unreachable(exc: Exception, host: str, what: str) -> KubeflowError:
         return UnavailableError(f"{start}{host} does not answer in time: try again later")
     if isinstance(cause, ProtocolError):
         return UnavailableError(f"{start}{host} ended the connection before it had answered")
-    return UnavailableError(f"{start}{host} cannot be reached: {_short(cause)}")
+    return UnavailableError(f"{start}{host} cannot be reached: {_line(str(cause))}")
 
 
-def _short(cause: BaseException | None) -> str:
-    line = " ".join(str(cause).split())
+def _line(text: str) -> str:
+    """A text in one line that a terminal shows as it is."""
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

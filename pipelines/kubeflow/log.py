@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pipelines.kubeflow.client import Kubeflow
 from pipelines.kubeflow.errors import KubeflowError
+from pipelines.kubeflow.foreign_text import printable_lines, without_keys
 
 # How a traceback ends, of an error of our own and of any other.
 _OURS: Final = re.compile(r"^(?:components|pipelines)[\w.]*Error: ")
@@ -25,7 +26,8 @@ def last_words(kubeflow: Kubeflow, run: Any, stage: str) -> list[str]:
         stage: that failed.
 
     Returns:
-        The error that its log ends with, or else why there is no log; a few lines.
+        The error that its log ends with, or else why there is no log; a few lines that a terminal
+        may show, without what looks like a credential.
     """
     pod = _failed_pod(run, stage)
     if pod is None:
@@ -36,8 +38,9 @@ def last_words(kubeflow: Kubeflow, run: Any, stage: str) -> list[str]:
             text = _end(answer)
     except KubeflowError as exc:
         return [str(exc)]
-    # It answers 200 before it looks for the log.
-    return [] if text.lstrip().startswith('{"error_message"') else find_reason(text)
+    # It answers 200 before it looks for the log; and a page is that of a login.
+    none = text.lstrip().lower().startswith(('{"error_message"', "<!doctype", "<html"))
+    return [] if none else find_reason("\n".join(printable_lines(without_keys(text).splitlines())))
 
 
 def find_reason(log: str) -> list[str]:

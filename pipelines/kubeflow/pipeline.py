@@ -8,7 +8,6 @@ uploaded; another image makes another name.
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipelines.compile import Pipeline, compile_pipeline, version_name
 from pipelines.kubeflow.client import Kubeflow, named
@@ -58,11 +57,9 @@ def ensure_pipeline(
     text = compile_pipeline(which, revision, image)
     try:
         made = _upload(kubeflow, pipeline, name, revision, text)
-    except KubeflowError:
+    except KubeflowError as exc:
         # Somebody else may have uploaded it meanwhile, or the answer was lost on its way.
-        found = _find_version(kubeflow, pipeline, name)
-        if not found:
-            raise
+        found = kubeflow.find_made(exc, lambda: _find_version(kubeflow, pipeline, name))
         return Uploaded(pipeline, found, name, new=False)
     return Uploaded(pipeline, made, name, new=True)
 
@@ -83,7 +80,7 @@ def find_pipeline(kubeflow: Kubeflow, which: Pipeline) -> str | None:
         )
     except MissingError:
         return None
-    return str(_present(found.pipeline_id, kubeflow, what))
+    return kubeflow.identity(what, found.pipeline_id)
 
 
 def _create_pipeline(kubeflow: Kubeflow, which: Pipeline) -> str:
@@ -98,7 +95,7 @@ def _create_pipeline(kubeflow: Kubeflow, which: Pipeline) -> str:
         if found is None:
             raise
         return found
-    return str(_present(made.pipeline_id, kubeflow, what))
+    return kubeflow.identity(what, made.pipeline_id)
 
 
 def _find_version(kubeflow: Kubeflow, pipeline: str, name: str) -> str | None:
@@ -110,7 +107,7 @@ def _find_version(kubeflow: Kubeflow, pipeline: str, name: str) -> str | None:
         filter=named(name, "name"),
     )
     versions = found.pipeline_versions or []
-    return str(versions[0].pipeline_version_id) if versions else None
+    return kubeflow.identity(what, versions[0].pipeline_version_id) if versions else None
 
 
 def _upload(kubeflow: Kubeflow, pipeline: str, name: str, revision: str, text: str) -> str:
@@ -126,11 +123,4 @@ def _upload(kubeflow: Kubeflow, pipeline: str, name: str, revision: str, text: s
             display_name=revision,
             pipelineid=pipeline,
         )
-    return str(_present(made.pipeline_version_id, kubeflow, what))
-
-
-def _present(value: Any, kubeflow: Kubeflow, what: str) -> Any:
-    if not value:
-        msg = f"cannot {what}: {kubeflow.host} names none; is it Kubeflow Pipelines 2?"
-        raise KubeflowError(msg)
-    return value
+    return kubeflow.identity(what, made.pipeline_version_id)

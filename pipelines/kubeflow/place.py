@@ -1,21 +1,20 @@
 """Where Kubeflow Pipelines is: what a user says of it, and what the environment does."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from components.address import find_fault, without_secrets
 from components.errors import SpecError
-from pipelines.address import find_fault, without_secrets
+from components.names import is_dns_label
 
 ENDPOINT: Final = "KF_PIPELINES_ENDPOINT"
+PAGES: Final = "KF_PIPELINES_UI_ENDPOINT"
 PATH_VARIABLE: Final = "KF_PIPELINES_SA_TOKEN_PATH"
 # Where Kubeflow mounts a pod's token for its pipelines, and what Kubernetes sets in every pod.
 _MOUNTED: Final = Path("/var/run/secrets/kubeflow/pipelines/token")
 _IN_POD: Final = "KUBERNETES_SERVICE_HOST"
-# A namespace's name: a DNS label (RFC 1123).
-LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _INSIDE: Final = "http://ml-pipeline.kubeflow.svc:8888"
 
 
@@ -27,11 +26,13 @@ class Place:
         host: address of Kubeflow Pipelines, or of its user interface, which hands the API on.
         namespace: of the user's profile where Kubeflow has many users; empty otherwise.
         token_file: holds the bearer token and is read for each request, as it is renewed.
+        pages: address of the user interface, for links; empty where it is the host.
     """
 
     host: str
     namespace: str = ""
     token_file: Path | None = None
+    pages: str = ""
 
 
 def find_place(
@@ -44,13 +45,14 @@ def find_place(
             cluster's own.
         namespace: of the user's profile; empty for none.
         token_file: None for the token that a pod was given, where it was.
-        environment: of the process.
+        environment: of the process; `KF_PIPELINES_UI_ENDPOINT` is the user interface's address, as
+            kfp's client has it.
 
     Returns:
         Where runs are.
 
     Raises:
-        SpecError: the address is none, or nobody named one, or the token file is not there.
+        SpecError: an address is none, or nobody named one, or the token file is not there.
     """
     inside = _INSIDE if _IN_POD in environment else ""
     found = host or environment.get(ENDPOINT, "") or inside
@@ -71,10 +73,22 @@ def find_place(
     mounted = Path(environment.get(PATH_VARIABLE) or _MOUNTED)
     if token_file is None and mounted.is_file():
         token_file = mounted
-    if namespace and not LABEL.fullmatch(namespace):
+    if namespace and not is_dns_label(namespace):
         msg = f"--namespace {namespace!r}: expected a namespace's name, such as team-a"
         raise SpecError(msg)
-    return Place(found.rstrip("/"), namespace, token_file)
+    return Place(found.rstrip("/"), namespace, token_file, _find_pages(environment))
+
+
+def _find_pages(environment: Mapping[str, str]) -> str:
+    """The user interface's address; empty where none is named."""
+    found = environment.get(PAGES, "")
+    if fault := find_fault(found) if found else "":
+        msg = (
+            f"{PAGES} {without_secrets(found)!r}: {fault}; expected the address of Kubeflow "
+            "Pipelines' user interface, such as https://HOST/pipeline, or unset it"
+        )
+        raise SpecError(msg)
+    return found.rstrip("/")
 
 
 def _require_file(path: Path) -> None:

@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipelines.kubeflow.client import Kubeflow, named
-from pipelines.kubeflow.errors import KubeflowError, UnavailableError
+from pipelines.kubeflow.errors import (
+    KubeflowError,
+    MissingError,
+    TakenError,
+    TokenError,
+    UnavailableError,
+)
 from pipelines.kubeflow.pipeline import Uploaded
 
 _ENDS: Final = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
@@ -49,22 +55,32 @@ def ensure_experiment(kubeflow: Kubeflow, name: str) -> str:
     Raises:
         KubeflowError: it can be neither found nor created.
     """
+    if found := _find_experiment(kubeflow, name):
+        return found
+    what = f"create the experiment {name!r}"
+    wanted = kubeflow.models.V2beta1Experiment(
+        display_name=name, namespace=kubeflow.namespace or None
+    )
+    method = "experiments.experiment_service_create_experiment"
+    try:
+        made = kubeflow.call(what, method, experiment=wanted)
+    except (TakenError, UnavailableError) as exc:
+        # Somebody else may have made it meanwhile, or the answer was lost on its way.
+        return kubeflow.find_made(exc, lambda: _find_experiment(kubeflow, name))
+    return kubeflow.identity(what, made.experiment_id)
+
+
+def _find_experiment(kubeflow: Kubeflow, name: str) -> str | None:
+    what = f"find the experiment {name!r}"
     found = kubeflow.call(
-        f"find the experiment {name!r}",
+        what,
         "experiments.experiment_service_list_experiments",
         filter=named(name),
         **kubeflow.scope,
     )
-    if found.experiments:
-        return str(found.experiments[0].experiment_id)
-    made = kubeflow.call(
-        f"create the experiment {name!r}",
-        "experiments.experiment_service_create_experiment",
-        experiment=kubeflow.models.V2beta1Experiment(
-            display_name=name, namespace=kubeflow.namespace or None
-        ),
-    )
-    return str(made.experiment_id)
+    if not found.experiments:
+        return None
+    return kubeflow.identity(what, found.experiments[0].experiment_id)
 
 
 def create_run(kubeflow: Kubeflow, wish: Wish) -> str:
@@ -86,15 +102,9 @@ def create_run(kubeflow: Kubeflow, wish: Wish) -> str:
     )
     try:
         made = kubeflow.call(what, "runs.run_service_create_run", run=run)
-    except UnavailableError:
-        found = find_run(kubeflow, wish.name)
-        if found is None:
-            raise
-        return str(found.run_id)
-    if not made.run_id:
-        msg = f"cannot {what}: {kubeflow.host} names no run; is it Kubeflow Pipelines 2?"
-        raise KubeflowError(msg)
-    return str(made.run_id)
+    except UnavailableError as exc:
+        made = kubeflow.find_made(exc, lambda: find_run(kubeflow, wish.name))
+    return kubeflow.identity(what, made.run_id)
 
 
 def what_runs(kubeflow: Kubeflow, wish: Wish) -> dict[str, Any]:
@@ -130,7 +140,10 @@ def get_run(kubeflow: Kubeflow, run: str) -> Any:
     Raises:
         KubeflowError: it is not there, or cannot be asked for.
     """
-    return kubeflow.call(f"follow the run {run}", "runs.run_service_get_run", run_id=run)
+    what = f"follow the run {run}"
+    found = kubeflow.call(what, "runs.run_service_get_run", run_id=run)
+    kubeflow.identity(what, found.run_id)
+    return found
 
 
 def follow_run(
@@ -142,30 +155,33 @@ def follow_run(
 ) -> Any:
     """Follows a run to its end; a server that is away for a while is waited for.
 
+    So is a token that has expired: its file is read for each request, and may hold a new one soon.
+
     Args:
         kubeflow: where it runs.
         run: KFP's id.
         look: takes the run as it is, and the time, whenever it was asked for.
         say: is told that the server does not answer, once each time that it stops.
-        patience_s: seconds that a server may be away.
+        patience_s: seconds that a server may be away, or refuse the token.
 
     Returns:
         The run as it ended.
 
     Raises:
-        KubeflowError: it cannot be followed; it goes on.
+        KubeflowError: it cannot be followed; it goes on, and where it is seen is said.
     """
     pause, silent_since = _FIRST_PAUSE_S, 0.0
     while True:
         try:
             found = get_run(kubeflow, run)
-        except UnavailableError as exc:
+        except (UnavailableError, TokenError) as exc:
             if not silent_since:
                 silent_since = time.monotonic()
                 say(f"{exc}; asking again")
             elif time.monotonic() - silent_since > patience_s:
-                msg = f"{exc}; the run goes on"
-                raise UnavailableError(msg) from exc
+                raise _left(exc, kubeflow.link(run)) from exc
+        except KubeflowError as exc:
+            raise _left(exc, kubeflow.link(run)) from exc
         else:
             silent_since = 0.0
             look(found, datetime.now(UTC))
@@ -173,3 +189,9 @@ def follow_run(
                 return found
         time.sleep(pause)
         pause = min(_PAUSE_S, 1.5 * pause)
+
+
+def _left(exc: KubeflowError, link: str) -> KubeflowError:
+    """The error by which a run is followed no more: it goes on, and nobody here sees it."""
+    goes_on = "unless it was deleted, the run" if isinstance(exc, MissingError) else "the run"
+    return type(exc)(f"{exc}; {goes_on} goes on, see {link}")

@@ -19,8 +19,10 @@ from pydantic import ValidationError
 from components.errors import DataError, KubeloopError
 from components.evaluation import JUDGEMENT, Evaluation
 from components.ingest.objects import copy_object, list_objects
+from components.object_store import by_s3
 from pipelines.compile import Pipeline
 from pipelines.kubeflow.client import Kubeflow
+from pipelines.kubeflow.errors import MissingError
 
 DEFAULT_ROOT: Final = "minio://mlpipeline/v2/artifacts"
 _ARTIFACT: Final = f"evaluation/{JUDGEMENT}"
@@ -28,7 +30,7 @@ _MOST_BYTES: Final = 16 << 20
 
 
 class VerdictError(KubeloopError):
-    """What came of a run cannot be read."""
+    """The evaluation of a run cannot be read: why not, for each way."""
 
 
 def read_evaluation(kubeflow: Kubeflow, run: Any, root: str = "") -> Evaluation:
@@ -43,7 +45,7 @@ def read_evaluation(kubeflow: Kubeflow, run: Any, root: str = "") -> Evaluation:
         The evaluation.
 
     Raises:
-        VerdictError: it cannot be read from here; why, for each way.
+        VerdictError: it cannot be read from here.
     """
     stated = run.runtime_config.pipeline_root if run.runtime_config else ""
     place = urlsplit(root or stated or DEFAULT_ROOT)
@@ -60,35 +62,37 @@ def read_evaluation(kubeflow: Kubeflow, run: Any, root: str = "") -> Evaluation:
         except ValidationError:
             reasons.append("the evaluation is of another Kubeloop")
         except KubeloopError as exc:
-            reasons.append(str(exc))
-    msg = f"what came of the run {run.run_id} cannot be read: {'; '.join(reasons)}"
-    raise VerdictError(msg)
+            reasons.append(str(exc).removeprefix("source "))
+    raise VerdictError("; ".join(reasons))
 
 
 def _by_pages(kubeflow: Kubeflow, scheme: str, bucket: str, folder: str) -> bytes:
     """Asks Kubeflow's user interface for the folder and takes the evaluation out of it."""
     path = f"/artifacts/{scheme}/{bucket}/{quote(folder)}"
-    with kubeflow.stream("read the evaluation", path, kubeflow.scope) as answer:
-        try:
-            with tarfile.open(fileobj=answer, mode="r|gz") as archive:
-                for member in archive:
-                    if member.name.endswith(_ARTIFACT) and member.size <= _MOST_BYTES:
-                        file = archive.extractfile(member)
-                        return file.read() if file else b""
-        except (tarfile.TarError, EOFError, OSError) as exc:
-            msg = f"{kubeflow.host} hands on no artifacts"
-            raise VerdictError(msg) from exc
+    none = f"{kubeflow.host} hands on no artifacts, as Kubeflow's user interface does"
+    try:
+        with kubeflow.stream("read the evaluation", path, kubeflow.scope) as answer:
+            try:
+                with tarfile.open(fileobj=answer, mode="r|gz") as archive:
+                    for member in archive:
+                        if member.name.endswith(_ARTIFACT) and member.size <= _MOST_BYTES:
+                            file = archive.extractfile(member)
+                            return file.read() if file else b""
+            except (tarfile.TarError, EOFError, OSError) as exc:
+                raise VerdictError(none) from exc
+    except MissingError as exc:
+        raise VerdictError(none) from exc
     msg = f"{kubeflow.host} has no evaluation of it"
     raise VerdictError(msg)
 
 
 def _by_store(scheme: str, bucket: str, folder: str) -> bytes:
     """Looks into the object store itself."""
-    kind = {"minio": "s3"}.get(scheme, scheme)
-    if kind not in ("s3", "gs"):
+    place = by_s3(f"{scheme}://{bucket}/{folder}")
+    if not place.startswith(("s3://", "gs://")):
         msg = f"the store {scheme}:// cannot be read from here"
         raise VerdictError(msg)
-    places = list_objects(f"{kind}://{bucket}/{folder}/*/{_ARTIFACT}")
+    places = list_objects(f"{place}/*/{_ARTIFACT}")
     with TemporaryDirectory(prefix="kubeloop-") as scratch:
         copy = Path(scratch, JUDGEMENT)
         # A task that was tried again has one folder for each try; any of them that is whole holds

@@ -24,11 +24,16 @@ from tests.cluster.kubernetes import Document, forwarded, get, items, kubectl, m
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "pipelines" / "specs" / "breast-cancer.yaml"
+# What Prometheus has of a predictor and of the monitor once it has scraped them.
+SCRAPED = ("kubeloop_requests_total", "kubeloop_events_total")
 # Where the images were pushed, for a cluster that is not kind's.
 REGISTRY = os.environ.get("KUBELOOP_TEST_REGISTRY", "")
 # Until the monitor and MLflow answer: their images may have to be pulled.
 _UP = "--timeout=15m"
 _RUN_S = 3600
+_ONE_SERVER = ("serve.replicas.max=1",)
+# Between two questions of one of the load's four clients, seconds.
+_PAUSE_S = 0.02
 
 
 @dataclass
@@ -68,7 +73,9 @@ class Installation:
 
     def submit(self, name: str, *changes: str) -> "subprocess.CompletedProcess[str]":
         """Submits the example under a name of its own, and waits for the run's end."""
-        settings = (f"name={name}", "search.trials=2", "serve.watch_s=15", *changes)
+        # One server for each version: more would take the room of the run's own pods on a small
+        # cluster, and the load that makes them goes on until the run has ended.
+        settings = (f"name={name}", "search.trials=2", "serve.watch_s=15", *_ONE_SERVER, *changes)
         image = f"{REGISTRY}/kubeloop/pipeline:0.1.0" if REGISTRY else ""
         options = [word for change in settings for word in ("--set", change)]
         options += ["--host", self.pipelines, "--serving", f"kserve://{self.namespace}"]
@@ -102,7 +109,7 @@ class Installation:
 
     @contextlib.contextmanager
     def load(self, name: str, row: dict[str, float]) -> Iterator[Counter[int]]:
-        """Asks without pause while the block runs; yields how often each status was answered.
+        """Asks all the time while the block runs; yields how often each status was answered.
 
         A connection that was refused or cut counts as 0.
         """
@@ -112,7 +119,7 @@ class Installation:
 
         def send() -> None:
             with httpx.Client(timeout=30) as client:
-                while not stop.is_set():
+                while not stop.wait(_PAUSE_S):
                     url = f"{self.gateway}/v1/models/{name}:predict"
                     try:
                         answer = client.post(url, json={"instances": [row]}, headers={"Host": host})

@@ -7,7 +7,7 @@ import uuid
 import httpx
 import pytest
 
-from tests.cluster.installation import SPEC, Installation
+from tests.cluster.installation import SCRAPED, SPEC, Installation
 from tests.cluster.kubernetes import forwarded, secret
 
 _SCRAPED_S = 180
@@ -38,8 +38,8 @@ def test_run_ends_in_an_endpoint_that_answers_and_is_scraped(installation: Insta
         assert second.status_code == 200, second.text
         (label,) = next(o["data"] for o in second.json()["outputs"] if o["name"] == "label")
     assert label == first.json()["predictions"][0]
-    await_metric(f'kubeloop_requests_total{{namespace="{installation.namespace}"}}')
-    await_metric(f'kubeloop_monitor_events_total{{namespace="{installation.namespace}"}}')
+    for metric in SCRAPED:
+        await_metric(f'{metric}{{namespace="{installation.namespace}"}}')
     status = installation.kubeloop(
         "status", name, "--serving", f"kserve://{installation.namespace}"
     )

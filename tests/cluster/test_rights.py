@@ -1,7 +1,8 @@
 """What the account of pipeline runs may do: the Role's rules, and nothing beside them.
 
 That deploy makes each of these calls, and no other, is shown where the calls can be counted
-(tests/services/test_rollout.py); here that a real cluster grants them to that account.
+(tests/services/rollout/test_rollout_neighbours.py); here that a real cluster grants them to that
+account.
 """
 
 import json

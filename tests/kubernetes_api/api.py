@@ -157,6 +157,10 @@ class Api:
         """Leaves requests without an answer until `release` or the client goes."""
         self._order(Fault(method, path, "hang", times, acted=True))
 
+    def unmet(self) -> builtins.list[Fault]:
+        """Returns the faults that no request, or not so many as ordered, has met yet."""
+        return self.loop.run(self.server.faults.unmet)
+
     def release(self) -> None:
         """Answers what hangs, and forgets all faults."""
         self.loop.run(self.server.faults.clear)

@@ -16,10 +16,10 @@ pkg/controller/v1beta1/inferenceservice and pkg/apis/serving/v1beta1:
   `Ready` says nothing of canaries: CanaryPredictorReady and canaryStatuses do; why one is not ready
   only its pods, its Deployment and the events say.
 - A route gives a canary its share only while it is ready; the stable one has the rest.
-- When predictor.name moves, what is no longer named (Deployment, Service) is deleted before the
-  route is written anew. Traffic that the route still gives to the old name is lost in between, so
-  that a canary must have had 100 % before; an Ingress (no Gateway API) can not even do that, and
-  there only a rolling update under an unchanged name has no gap.
+- When predictor.name moves, what is no longer named (Deployment, Service; the autoscaler is left
+  behind) is deleted before the route is written anew. Traffic that the route still gives to the old
+  name is lost in between, so that a canary must have had 100 % before; an Ingress (no Gateway API)
+  can not even do that, and there only a rolling update under an unchanged name has no gap.
 - predictor.name can only change together with storageUri; spec.canary needs the annotation
   `serving.kserve.io/deploymentMode: Standard`, which can not change afterwards.
 - status.address is the stable variant's Service and moves with it; status.url stays.
@@ -115,7 +115,7 @@ class Cluster:
             calls: of "slow": requests to the API until it is ready.
             log: lines of the container that fails.
             exit_code: of the container that fails; 137 says OOMKilled.
-            ratio: of "erring": the part of requests that fail, 0 to 1.
+            ratio: of "erring" and "hanging": the part of requests that fail, or hang, 0 to 1.
             seconds: that an answer takes; of "slow": until it is ready whatever the calls.
         """
         conduct = Conduct(behaviour, calls, tuple(log), exit_code, ratio, seconds)
@@ -134,14 +134,43 @@ class Cluster:
         """
         self._inside.load = requests
 
-    def restart(self, version: int) -> None:
-        """Restarts the containers of a version's pods: counters begin anew, restartCount grows."""
+    def linger(self, version: int, scrapes: int) -> None:
+        """Has clients ask a version itself, whatever the route says, once between two scrapes.
+
+        Args:
+            version: of a model.
+            scrapes: of its pods, after which they stop.
+        """
+
+        def linger() -> None:
+            self._inside.lingering[version] = scrapes
+
+        self.api.loop.run(linger)
+
+    def lingering(self, version: int) -> int:
+        """Returns for how many scrapes clients will still ask a version itself."""
+        return self.api.loop.run(lambda: self._inside.lingering[version])
+
+    def restart(
+        self, version: int, *, but: Iterable[str] = (), log: Iterable[str] = (), exit_code: int = 1
+    ) -> None:
+        """Restarts the containers of a version's pods: counters begin anew, restartCount grows.
+
+        Args:
+            version: of a model.
+            but: names of pods that are left as they are.
+            log: lines of the container that ended; that of the one that runs says that it starts.
+            exit_code: of the container that ended; 137 says OOMKilled.
+        """
+        lines, kept = tuple(log), set(but)
 
         def restart() -> None:
             for pod in self._inside.desk.all("Pod"):
                 labels = pod["metadata"].get("labels", {})
+                if pod["metadata"]["name"] in kept:
+                    continue
                 if labels.get(VERSION_LABEL) == str(version) and MODEL_LABEL in labels:
-                    self._inside.kubelet.restart(pod)
+                    self._inside.kubelet.restart(pod, lines, exit_code)
 
         self.api.loop.run(restart)
 

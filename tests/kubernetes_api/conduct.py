@@ -17,7 +17,11 @@ Behaviour = Literal[
     "erring",  # ready; `ratio` of what traffic it takes is answered 500
     "slow_answers",  # ready; each answer takes `seconds`
     "slow_under_traffic",  # ready; answers take `seconds` in /metrics once it takes traffic
+    "hanging",  # ready; `ratio` of what traffic it takes is never finished
     "metrics_gone",  # ready; /metrics answers 404
+    "metrics_cut",  # ready; every second answer of /metrics ends before the last bucket
+    "metrics_garbage",  # ready; what answers /metrics speaks no HTTP
+    "refetched",  # ready; in each pod that comes the init container failed once before
 ]
 
 

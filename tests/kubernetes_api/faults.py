@@ -54,6 +54,10 @@ class Faults:
                 return fault
         return None
 
+    def unmet(self) -> list[Fault]:
+        """Returns the orders that are still to be met."""
+        return [fault for fault in self._faults if fault.times > 0]
+
     def clear(self) -> None:
         """Forgets all orders; what hangs goes on."""
         for fault in self._faults:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 JSON = "application/json"
@@ -60,6 +60,12 @@ class Exchange:
         raw = json.dumps(body).encode() if raw is None else raw
         await self._head(status, {**given, **(headers or {}), "Content-Length": str(len(raw))})
         await self._send(raw)
+
+    async def garble(self) -> NoReturn:
+        """Sends what is no HTTP, and ends the connection."""
+        self._writer.write(b"garbage\r\n\r\n")
+        await self._writer.drain()
+        raise CutError
 
     async def begin(self, status: int = 200, content_type: str = JSON) -> None:
         """Begins an answer that is sent in pieces."""

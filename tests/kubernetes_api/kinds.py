@@ -40,7 +40,7 @@ BUILT_IN = (
     Kind("", "v1", "nodes", "Node", False, ("no",), _STATUS),
     Kind("", "v1", "pods", "Pod", True, ("po",), ("status", "log")),
     Kind("", "v1", "events", "Event", True, ("ev",)),
-    Kind("", "v1", "services", "Service", True, ("svc",), _STATUS),
+    Kind("", "v1", "services", "Service", True, ("svc",), ("status", "proxy")),
     Kind("", "v1", "secrets", "Secret"),
     Kind("", "v1", "configmaps", "ConfigMap", True, ("cm",)),
     Kind("", "v1", "serviceaccounts", "ServiceAccount", True, ("sa",)),

@@ -12,9 +12,10 @@ from tests.kubernetes_api.kserve_status import conditions_with, model_status, pr
 from tests.kubernetes_api.kserve_variants import (
     CLASS,
     ISVC,
-    NoRuntimeError,
+    UnmakeableError,
     canary_predictor,
     canary_replicas,
+    check_host,
     name_of,
     resources,
 )
@@ -68,7 +69,7 @@ class InferenceServices:
         status["deploymentMode"] = "Standard"
         try:
             self._predictors(isvc, status)
-        except NoRuntimeError as exc:
+        except UnmakeableError as exc:
             text = f"fails to reconcile component: {exc}"
             self._desk.server.upkeep.record_event(isvc, "InternalError", text)
             self._desk.status(isvc, status)
@@ -136,7 +137,10 @@ class InferenceServices:
         status["conditions"] = conditions
 
     def _clean(self, isvc: Document) -> None:
-        """Deletes the Deployments, then the Services, of variants that are no longer named."""
+        """Deletes the Deployments, then the Services, of variants that are no longer named.
+
+        Their autoscalers stay, as those of KServe do, until the InferenceService goes.
+        """
         spec, name = isvc["spec"], isvc["metadata"]["name"]
         variants = [spec["predictor"], *(c["predictor"] for c in spec.get("canary") or [])]
         wanted = {name_of(name, variant.get("name", "")) for variant in variants}
@@ -159,10 +163,9 @@ class InferenceServices:
     def _make(self, isvc: Document, predictor: Document, status: Document | None) -> Document:
         """Makes what a variant needs and returns its Deployment, as it was before this."""
         runtime = self._runtime(isvc, predictor, status)
+        check_host(isvc, predictor)
         deployment, service, scaler = resources(isvc, predictor, runtime, self._ports)
-        before = self._desk.get(
-            "Deployment", deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-        )
+        before = self._desk.get("Deployment", *_place(deployment))
         if before and deployment["metadata"]["annotations"].get(CLASS, "hpa") != "none":
             replicas = before["spec"].get("replicas")
             deployment["spec"] |= {} if replicas is None else {"replicas": replicas}
@@ -170,6 +173,9 @@ class InferenceServices:
         self._routes.ensure_service(service, isvc)
         if scaler is not None:
             self._desk.ensure(scaler, owner=isvc)
+        elif left := self._desk.get("HorizontalPodAutoscaler", *_place(deployment)):
+            # The class of a predictor that stays has changed (shouldDeleteHPA).
+            self._desk.delete(left)
         return before or {**made, "status": {}}
 
     def _runtime(self, isvc: Document, predictor: Document, status: Document | None) -> Document:
@@ -190,7 +196,7 @@ class InferenceServices:
                 "lastFailureInfo": failure,
             }
         msg = f"No ServingRuntimes or ClusterServingRuntimes with the name: {name}"
-        raise NoRuntimeError(msg)
+        raise UnmakeableError(msg)
 
     def _variant(self, kind: str, isvc: Document, variant: str) -> Document | None:
         metadata = isvc["metadata"]
@@ -215,6 +221,10 @@ class InferenceServices:
         elif was == "True" and now == "False":
             text = f"InferenceService [{name}] is no longer Ready because of: PredictorReady"
             self._desk.server.upkeep.record_event(isvc, "InferenceServiceNotReady", text)
+
+
+def _place(document: Document) -> tuple[str, str]:
+    return document["metadata"]["namespace"], document["metadata"]["name"]
 
 
 def _active(status: Document) -> Any:

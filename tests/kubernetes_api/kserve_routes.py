@@ -8,10 +8,9 @@ from typing import Any
 from tests.kubernetes_api.controllers import Desk, condition_of
 from tests.kubernetes_api.entrances import Entrances
 from tests.kubernetes_api.kserve_status import conditions_with
-from tests.kubernetes_api.kserve_variants import name_of
+from tests.kubernetes_api.kserve_variants import DOMAIN, name_of
 from tests.kubernetes_api.store import Document
 
-DOMAIN = "models.localhost"
 _HEADERS = ("KServe-Isvc-Name", "KServe-Isvc-Namespace")
 
 

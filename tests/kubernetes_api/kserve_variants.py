@@ -14,6 +14,8 @@ from tests.kubernetes_api.store import Document
 
 ISVC = "serving.kserve.io/inferenceservice"
 CLASS = "serving.kserve.io/autoscalerClass"
+DOMAIN = "models.localhost"
+_LONGEST_LABEL = 63
 # constants.ServiceAnnotationDisallowedList.
 _NOT_COPIED = {
     "autoscaling.knative.dev/min-scale",
@@ -47,13 +49,29 @@ _EXTENSION = {
 }
 
 
-class NoRuntimeError(Exception):
-    """The ServingRuntime that a predictor names is not there."""
+class UnmakeableError(Exception):
+    """KServe makes nothing of a variant as it is, and says so in an event."""
 
 
 def name_of(isvc: str, variant: str = "") -> str:
     """Returns the name of a variant's Deployment and Service (constants.PredictorServiceName)."""
     return f"{isvc}-{variant}-predictor" if variant else f"{isvc}-predictor"
+
+
+def check_host(isvc: Document, predictor: Document) -> None:
+    """Refuses what KServe can make no host of (createRawURL of raw_kube_reconciler.go).
+
+    Raises:
+        UnmakeableError: name, variant and namespace are too long together for a DNS label.
+    """
+    metadata = isvc["metadata"]
+    label = f"{name_of(metadata['name'], predictor.get('name', ''))}-{metadata['namespace']}"
+    if len(label) > _LONGEST_LABEL:
+        msg = (
+            f'failed creating host name: invalid domain name "{label}.{DOMAIN}": url: Invalid '
+            f'value: "{label}": must be no more than {_LONGEST_LABEL} characters'
+        )
+        raise UnmakeableError(msg)
 
 
 def canary_replicas(spec: Document, canary: Document) -> int:

@@ -10,7 +10,7 @@ from tests.kubernetes_api.deployments import MODEL_LABEL, VERSION_LABEL, subject
 from tests.kubernetes_api.http_server import Listener
 from tests.kubernetes_api.model_server import ModelServer
 from tests.kubernetes_api.network import Network
-from tests.kubernetes_api.pod_status import FAILING, PodStatus
+from tests.kubernetes_api.pod_status import FAILING, PodStatus, termination
 from tests.kubernetes_api.store import Document
 
 # How long a pod still answers after it was told to stop (really: preStop and the grace period).
@@ -31,7 +31,10 @@ class Running:
         calls: how many the API had answered when it was started.
         since: when it was started, on the loop's clock.
         restarts: of its container.
+        ended: how its container's last life ended; None in its first one.
+        last_log: of its container's last life.
         leaving: whether it was told to stop.
+        refetched: whether its init container failed once before it did what it does.
         due: whether a look at it is ordered for when it has been slow long enough.
     """
 
@@ -43,7 +46,10 @@ class Running:
     server: ModelServer | None = None
     listener: Listener | None = None
     restarts: int = 0
+    ended: Document | None = None
+    last_log: tuple[str, ...] = ()
     leaving: bool = False
+    refetched: bool = False
     due: bool = False
 
 
@@ -89,9 +95,10 @@ class Kubelet:
         if any(state.conduct.behaviour == "slow" for state in self.running.values()):
             self._rounds.wake()
 
-    def restart(self, pod: Document) -> None:
+    def restart(self, pod: Document, log: tuple[str, ...], exit_code: int) -> None:
         """Restarts a pod's container: what it counted is gone."""
         state = self.running[pod["metadata"]["uid"]]
+        state.ended, state.last_log = termination(pod, exit_code), log
         self._stop(state)
         state.restarts += 1
         state.step = min(state.step, 1)
@@ -107,6 +114,7 @@ class Kubelet:
         calls = len(self._desk.server.hooks.calls)
         conduct = self._conduct(_subject(pod))
         state = Running(conduct, self._network.address(), calls, self._loop.time())
+        state.refetched = conduct.behaviour == "refetched"
         self.running[pod["metadata"]["uid"]] = state
         return state
 

@@ -3,13 +3,14 @@
 import asyncio
 import http.client
 import json
+from collections import Counter
 from dataclasses import replace
 
 from tests.kubernetes_api import installed
 from tests.kubernetes_api.answers import Answers, of_table
 from tests.kubernetes_api.conduct import Conduct
 from tests.kubernetes_api.controllers import Desk, Rounds
-from tests.kubernetes_api.deployments import Deployments
+from tests.kubernetes_api.deployments import VERSION_LABEL, Deployments
 from tests.kubernetes_api.entrances import Entrances
 from tests.kubernetes_api.kinds import Kind
 from tests.kubernetes_api.kserve import InferenceServices
@@ -32,6 +33,7 @@ class Machinery:
         conducts: how versions and Deployments behave that do not simply work.
         bundles: what lies in the object store.
         load: requests to each model between two scrapes of a pod.
+        lingering: for how many scrapes of pods clients still ask a version itself, by version.
     """
 
     def __init__(
@@ -47,13 +49,14 @@ class Machinery:
         self.conducts: dict[int | str, Conduct] = {}
         self.bundles: dict[str, Answers] = {}
         self.load = 100
+        self.lingering: Counter[int] = Counter()
         for kind in installed.kinds(gateway_api=gateway_api):
             server.kinds.add(kind)
         self.desk, self.rounds = Desk(server), Rounds(server, loop)
         network = Network()
         self.entrances = Entrances(self.desk, network, gateway_api=gateway_api)
         self.kubelet = Kubelet(self.desk, self.rounds, network, self._conduct, self._answers)
-        self.kubelet.traffic = lambda pod: self.load * self.entrances.share(pod)
+        self.kubelet.traffic = self._traffic
         self.entrances.kubelet = self.kubelet
         self.watchman = Watchman(server, self.entrances)
         routes = Routes(self.desk, self.entrances, gateway_api=gateway_api)
@@ -76,6 +79,13 @@ class Machinery:
         self.rounds.pause()
         self.kubelet.close()
         self.entrances.close()
+
+    def _traffic(self, pod: Document) -> float:
+        """How many requests came to a pod since its last scrape."""
+        version = int(pod["metadata"].get("labels", {}).get(VERSION_LABEL, 0))
+        lingering = self.lingering[version] > 0
+        self.lingering[version] -= lingering
+        return self.load * self.entrances.share(pod) + lingering
 
     def _conduct(self, subject: int | str) -> Conduct:
         return self.conducts.get(subject, Conduct())

@@ -45,6 +45,7 @@ class ModelServer:
         self._rows = 0
         self._buckets = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
+        self._in_flight = self._shown = 0
         self._owed = [0.0, 0.0]
         # The traffic that came since the last scrape: requests, asked when it is scraped.
         self.traffic: Callable[[], float] = lambda: 0.0
@@ -54,11 +55,8 @@ class ModelServer:
         path, conduct = exchange.request.path, self._conduct()
         if path in ("/v2/health/live", "/v2/health/ready", "/v2"):
             await exchange.answer(200, {"live": True})
-        elif path == "/metrics" and conduct.behaviour == "metrics_gone":
-            await exchange.answer(404, {"error": "Not Found"})
         elif path == "/metrics":
-            self._take_traffic(conduct)
-            await exchange.answer(200, self._metrics())
+            await self._show(exchange, conduct)
         elif path == f"/v2/models/{self.name}/ready":
             state = {"name": self.name, "ready": self.ready}
             await exchange.answer(200 if self.ready else 503, state)
@@ -80,6 +78,22 @@ class ModelServer:
         self._requests[key] = self._requests.get(key, 0) + 1
         self._buckets[bisect_left(BOUNDS, seconds)] += 1
         self._seconds += seconds
+
+    async def _show(self, exchange: Exchange, conduct: Conduct) -> None:
+        """Answers /metrics."""
+        if conduct.behaviour == "metrics_gone":
+            await exchange.answer(404, {"error": "Not Found"})
+            return
+        if conduct.behaviour == "metrics_garbage":
+            await exchange.garble()
+        self._take_traffic(conduct)
+        text = self._metrics()
+        if conduct.behaviour == "metrics_cut":
+            self._shown += 1
+            # Where the total would be: what is read without it makes the next one look like a jump.
+            total = text.index(text.splitlines()[-3])
+            exchange.cut_after = total if self._shown % 2 == 0 else None
+        await exchange.answer(200, text)
 
     async def _infer(self, exchange: Exchange, protocol: str, answer: Callable[[Any], Any]) -> None:
         conduct = self._conduct()
@@ -137,6 +151,10 @@ class ModelServer:
         self._owed[0] += self.traffic()
         requests = int(self._owed[0] + 1e-9)
         self._owed[0] -= requests
+        if conduct.behaviour == "hanging":
+            hanging = self._due(requests, conduct.ratio)
+            self._in_flight += hanging
+            requests -= hanging
         failed = self._due(requests, conduct.ratio) if conduct.behaviour == "erring" else 0
         slow = conduct.behaviour in ("slow_under_traffic", "slow_answers")
         for index in range(requests):
@@ -154,6 +172,8 @@ class ModelServer:
             ),
             "# TYPE kubeloop_rows_total counter",
             f"kubeloop_rows_total{{{of}}} {self._rows}.0",
+            "# TYPE kubeloop_requests_in_flight gauge",
+            f"kubeloop_requests_in_flight{{{of}}} {self._in_flight}.0",
             "# TYPE kubeloop_model_info gauge",
             f'kubeloop_model_info{{{of},task="binary",runtime="onnx"}} 1.0',
             "# TYPE process_start_time_seconds gauge",

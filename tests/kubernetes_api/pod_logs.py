@@ -46,6 +46,8 @@ def read_log(kubelet: Kubelet, pod: Document, container: str, *, previous: bool)
         raise RefusalError(400, text)
     state = kubelet.running.get(pod["metadata"]["uid"])
     behaviour = state.conduct.behaviour if state else "ready"
+    if previous and state and container == names[0] and "running" in stated["state"]:
+        return "".join(f"{line}\n" for line in state.last_log)
     failing = {"storage": FETCHER, "crashing": names[0]}.get(behaviour)
     usual = ["INFO fetched the bundle"] if container == FETCHER else ["INFO starting"]
     lines = list(state.conduct.log) if state and container == failing else usual

@@ -97,7 +97,11 @@ class PodStatus:
         container = self._pod["spec"]["initContainers"][0]
         if fetched:
             ended = {"exitCode": 0, "reason": "Completed", "startedAt": now(), "finishedAt": now()}
-            return _status(container, {"terminated": self._kept(where, ended)}, ok=True)
+            done = {"terminated": self._kept(where, ended)}
+            if not self._state.refetched:
+                return _status(container, done, ok=True)
+            failed = {"lastState": {"terminated": termination(self._pod, 1)}}
+            return {**_status(container, done, ok=True, restarts=1), **failed}
         if step == 1:
             return _status(container, {"waiting": {"reason": "PodInitializing"}})
         if step == 2:
@@ -116,6 +120,8 @@ class PodStatus:
             self._tell("Started", f"Started container {container['name']}", "Normal")
         running = {"running": self._kept("containerStatuses", {"startedAt": now()})}
         made = _status(container, running, ok=is_ready, restarts=self._state.restarts)
+        if self._state.ended:
+            made["lastState"] = {"terminated": self._state.ended}
         if step >= 3 and not is_ready:
             self._tell(
                 "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"
@@ -140,16 +146,7 @@ class PodStatus:
 
     def _failed(self, container: Document, where: str) -> Document:
         conduct, metadata = self._state.conduct, self._pod["metadata"]
-        ended = self._kept(
-            where,
-            {
-                "exitCode": conduct.exit_code,
-                "reason": "OOMKilled" if conduct.exit_code == 137 else "Error",
-                "startedAt": now(),
-                "finishedAt": now(),
-                "containerID": f"containerd://{metadata['uid']}",
-            },
-        )
+        ended = self._kept(where, termination(self._pod, conduct.exit_code))
         # KServe's initializer asks for its last words to be kept (FallbackToLogsOnError).
         if where == "initContainerStatuses" and conduct.log:
             ended["message"] = "\n".join(conduct.log) + "\n"
@@ -180,6 +177,17 @@ class PodStatus:
 
     def _tell(self, reason: str, message: str, kind: str = "Warning") -> None:
         self._desk.server.upkeep.record_event(self._pod, reason, message, kind)
+
+
+def termination(pod: Document, exit_code: int) -> Document:
+    """How a container's life ended."""
+    return {
+        "exitCode": exit_code,
+        "reason": "OOMKilled" if exit_code == 137 else "Error",
+        "startedAt": now(),
+        "finishedAt": now(),
+        "containerID": f"containerd://{pod['metadata']['uid']}",
+    }
 
 
 def _condition(

@@ -37,6 +37,8 @@ class Server:
         self.faults = Faults()
         self.hooks = Hooks()
         self.read_log: LogReader | None = None
+        # What answers a request that is passed on to a Service.
+        self.behind: Callable[[Any], Any] | None = None
         self.deletion = Deletion(self.store)
         self.upkeep = Upkeep(self.kinds, self.resources, self.deletion, loop)
 
@@ -93,6 +95,12 @@ class Server:
                 raise RefusalError(404)
             return 200, found, {}
         self.rights.check(target)
+        if target.subresource == "proxy":
+            if self.behind is not None:
+                return 200, self.behind(body_of(request)), {}
+            # It passes nothing on: no pod is reached from here.
+            text = f'no endpoints available for service "{target.name}"'
+            raise RefusalError(503, text, reason="ServiceUnavailable")
         if target.verb in ("get", "list"):
             return 200, self._read(request, target), {}
         if target.kind.kind in REVIEWS:

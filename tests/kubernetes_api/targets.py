@@ -57,7 +57,9 @@ def target_of(request: Request, kinds: Kinds) -> Target | None:
         namespace, rest = rest[1], rest[2:]
     kind = kinds.find(group, version, rest[0])
     name, subresource = (*rest[1:3], "", "")[:2]
-    if len(rest) > 3 or (subresource and subresource not in (*kind.subresources, "finalize")):
+    # What follows a proxy is a path of whom it passes the request on to.
+    beyond = len(rest) > 3 and subresource != "proxy"
+    if beyond or (subresource and subresource not in (*kind.subresources, "finalize")):
         raise RefusalError(404)
     if request.method not in _VERBS:
         raise RefusalError(405)

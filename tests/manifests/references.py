@@ -107,6 +107,9 @@ def budgets_select_pods(documents: list[Document]) -> list[str]:
             problems.append(f"{title(budget)} selects no pod")
         if budget["spec"].get("maxUnavailable", 0) in (0, "0%"):
             problems.append(f"{title(budget)} lets no node be drained")
+        # Kubernetes' own value keeps a pod that never gets ready where it is, and its node with it.
+        if budget["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+            problems.append(f"{title(budget)} keeps a node whose pod is broken")
     owners = {pod.owner for pod in pods(documents)}
     return [*problems, *(f"{owner} has no budget" for owner in sorted(owners - covered))]
 

@@ -10,6 +10,7 @@ GRANTS = {
         ("serving.kserve.io", "inferenceservices"): frozenset({"get", "create", "patch", "delete"}),
         ("coordination.k8s.io", "leases"): frozenset({"get", "create", "update"}),
         ("apps", "deployments"): frozenset({"get"}),
+        ("autoscaling", "horizontalpodautoscalers"): frozenset({"list", "delete"}),
         ("", "pods"): frozenset({"list"}),
         ("", "events"): frozenset({"list"}),
         ("", "services"): frozenset({"get"}),

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bundles import GOLDEN, build
+from tests.cluster.installation import SCRAPED
 from tests.manifests.rule_cases import written_groups
 from tests.manifests.test_dashboards import FILES, expressions
 from tests.monitors import Monitor
@@ -82,6 +83,10 @@ def test_every_metric_of_rules_and_panels_is_exposed(told: Exposed) -> None:
     names = {name for text in read() for name in re.findall(r"\bkubeloop_\w+", text)}
     assert len(names) > 50
     assert names - set(told) == set()
+
+
+def test_every_metric_that_the_tests_of_a_cluster_wait_for_is_exposed(told: Exposed) -> None:
+    assert [name for name in SCRAPED if name not in told] == []
 
 
 def test_every_label_that_rules_and_panels_ask_for_is_there(told: Exposed) -> None:

@@ -137,6 +137,13 @@ MUTATIONS: tuple[tuple[Invariant, str, str, Any, str], ...] = (
     (BUDGETS, "PodDisruptionBudget/monitor", f"spec/selector/matchLabels/{NAME}", "x", "no pod"),
     (BUDGETS, "PodDisruptionBudget/mlflow", f"spec/selector/matchLabels/{NAME}", "x", "no budget"),
     (BUDGETS, "PodDisruptionBudget/monitor", "spec/maxUnavailable", 0, "drained"),
+    (
+        BUDGETS,
+        "PodDisruptionBudget/predictors",
+        "spec/unhealthyPodEvictionPolicy",
+        "IfHealthyBudget",
+        "PodDisruptionBudget/predictors keeps a node whose pod is broken",
+    ),
     (BINDINGS, "RoleBinding/model-deployer", "roleRef/name", "deployer", "role"),
     (BINDINGS, "RoleBinding/model-deployer", "subjects/0/namespace", "kubeloop", "pipeline-runner"),
     (BINDINGS, "RoleBinding/model-deployer", "subjects/0/namespace", GONE, "pipeline-runner"),

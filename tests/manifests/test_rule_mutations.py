@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.manifests.rule_cases import (
+    Case,
     Group,
     alerts,
     case_of,
     needed,
     needs_promtool,
-    run_case,
     wrong,
 )
 
@@ -54,9 +54,9 @@ OTHER = (
 )
 
 
-def survives(folder: Path, given: list[Group], case: Path) -> bool:
+def survives(folder: Path, given: list[Group], case: Case) -> bool:
     folder.mkdir()
-    return run_case(folder, given, case).returncode == 0
+    return case.run(folder, given).returncode == 0
 
 
 @pytest.mark.parametrize("alert", ALERTS)
@@ -64,7 +64,7 @@ def test_alert_with_a_wrong_number_or_duration_fails_its_case(alert: str, tmp_pa
     done, given = zip(*wrong(alert), strict=True)
     folders = [tmp_path / str(number) for number in range(len(done))]
     with ThreadPoolExecutor(2) as pool:
-        survived = pool.map(survives, folders, given, [case_of(alert)] * len(done))
+        survived = pool.map(survives, folders, given, [Case(case_of(alert))] * len(done))
         assert [what for what, lives in zip(done, survived, strict=True) if lives] == []
 
 
@@ -79,4 +79,4 @@ def test_alert_that_asks_something_else_fails_its_case(
     assert any(part in rule["expr"] for rule in rules)
     for rule in rules:
         rule["expr"] = rule["expr"].replace(part, other)
-    assert not survives(tmp_path / "changed", given, case_of(alert))
+    assert not survives(tmp_path / "changed", given, Case(case_of(alert)))

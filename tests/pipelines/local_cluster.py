@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from tests.kubernetes_api import Api, Call
+from tests.pipelines.late_door import LateDoor
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("kind", "images", "alpha", "beta", "overlay", "pipelines")
@@ -139,6 +140,13 @@ class LocalCluster:
         (folder,) = (self.folder / "manifests" / "platform").glob(f"*-{step}")
         file = folder / "kustomization.yaml"
         file.write_text(file.read_text().replace("--timeout=60s", f"--timeout={seconds}s"))
+
+    def shut(self) -> LateDoor:
+        """Puts a door before the API, which refuses until it is opened."""
+        door = LateDoor(self.api.url)
+        config = self.world / "kubeconfig"
+        config.write_text(config.read_text().replace(self.api.url, door.url))
+        return door
 
     def _make_available(self, call: Call) -> None:
         if (call.resource, call.subresource) != ("deployments", ""):

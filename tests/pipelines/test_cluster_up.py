@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from components.revision import VERSION
+from tests.pipelines.late_door import LateDoor
 from tests.pipelines.local_cluster import ROOT, STEPS, LocalCluster
 
 pytestmark = pytest.mark.skipif(
@@ -218,6 +219,48 @@ def test_stopped_node_is_started(machine: LocalCluster) -> None:
     done = machine.run("up", "kind")
     assert done.returncode == 0, done.stderr
     assert machine.calls == ["docker start kubeloop-control-plane"]
+
+
+@pytest.fixture
+def door(machine: LocalCluster) -> Iterator[LateDoor]:
+    """The API of a node that has stopped: nobody answers before it is opened."""
+    make_cluster(machine)
+    (machine.world / "stopped").touch()
+    door = machine.shut()
+    yield door
+    door.close()
+
+
+def open_when_awaited(process: "subprocess.Popen[str]", door: LateDoor) -> str:
+    """Lets the server answer once it is said that it does not; returns what was said until then."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "waiting for the API server: " in line:
+            door.open()
+            return "".join(said)
+    pytest.fail(f"ended before it waited: {process.communicate()[1]}")
+
+
+@pytest.mark.parametrize(
+    ("steps", "stopped"),
+    [((), True), (("alpha",), True), (("kind",), False)],
+    ids=["all", "alpha", "started-by-docker"],
+)
+def test_server_of_a_node_that_starts_is_awaited(
+    machine: LocalCluster, door: LateDoor, steps: tuple[str, ...], stopped: bool
+) -> None:
+    if not stopped:
+        (machine.world / "stopped").unlink()
+    process = machine.start("up", *steps)
+    said = open_when_awaited(process, door)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    start = "docker start kubeloop-control-plane"
+    assert (f"$ {start}\n" in said, machine.calls[:1] == [start]) == (stopped, stopped)
+    assert "memcache.go" not in err
+    assert ("the cluster is up" in out) is (not steps)
 
 
 def test_down_deletes_the_cluster_and_again_finds_none(machine: LocalCluster) -> None:

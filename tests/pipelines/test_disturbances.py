@@ -24,6 +24,14 @@ def first_version(laptop: Laptop) -> None:
     assert (laptop.served() or {})["version"] == 1
 
 
+@pytest.fixture(autouse=True)
+def hangup() -> Iterator[None]:
+    """Whoever starts the tests under nohup has all that they start ignore SIGHUP, else."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @contextlib.contextmanager
 def at_stage(laptop: Laptop, stage: str, *overrides: str) -> "Iterator[subprocess.Popen[str]]":
     """Starts a run and waits for a stage; crown then waits for the registry, which is held here.
@@ -40,7 +48,7 @@ def at_stage(laptop: Laptop, stage: str, *overrides: str) -> "Iterator[subproces
 
 
 def await_end_of_graph(laptop: Laptop) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while any("pipelines.local.graph" in line for line in laptop.processes()):
         assert time.monotonic() < deadline, "the graph outlives the engine"
         time.sleep(0.2)

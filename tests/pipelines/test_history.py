@@ -14,6 +14,7 @@ from components.register.registry import Registry
 from pipelines.local.state import State, open_state, write_json
 from tests.bundles import build
 from tests.pipelines.laptop import Laptop
+from tests.terminals import on_a_terminal
 
 RUN = "20261120T120000Z-a-model-whose-name-is-as-long-as-it-may-00c3"
 NAME = RUN[17:-5]
@@ -34,6 +35,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         error = {"stage": "[/deploy]", "message": "", "type": "", "log": ""}
         result = {"name": NAME, "status": "failed", "error": error}
         write_json(run / "result.json", result)
+    # The second one was put back.
+    registry.crown(NAME, 1)
     registry.crown(NAME, 3)
     write_json(
         state.root / "serving" / f"{NAME}.json",
@@ -60,6 +63,18 @@ def test_status_shows_whole_names_to_a_pipe(
     assert [row.split()[0] for row in rows] == ["3", "2", "1"]
     assert rows[0].split()[1:3] == ["champion,", "served"]
     assert RUN in rows[0]
+    assert f"  {RUN}  failed  [/deploy]" in lines
+
+
+def test_status_on_a_narrow_terminal_loses_no_word(laptop: Laptop) -> None:
+    lines = on_a_terminal(laptop.folder, "status", columns=80)
+    at = "2026-11-20T12:00:00Z"
+    assert lines[1:5] == [
+        "version                    trained               bundle",
+        f"3        champion, served  {at}  there",
+        f"  run  {RUN}",
+        f"2                          {at}  there",
+    ]
     assert f"  {RUN}  failed  [/deploy]" in lines
 
 
@@ -161,12 +176,12 @@ def test_clean_removes_what_old_retraining_runs_left(laptop: Laptop) -> None:
     assert list((laptop.state / "retraining").iterdir()) == [followed]
 
 
-def test_clean_keeps_champion_and_the_version_before(made: Path) -> None:
+def test_clean_keeps_champion_and_what_a_rollback_goes_to(made: Path) -> None:
     # Not in a copy: the registry names the bundles by where they were made.
     laptop = Laptop(made)
     done = laptop.run("clean", "--keep", "0")
     assert (done.returncode, done.stdout) == (0, "removed 1 runs\n"), done.stderr
-    assert sorted(run.name[-1] for run in State(laptop.state).runs.iterdir()) == ["2", "3"]
-    gone = laptop.run("rollback", NAME, "--to", "1")
+    assert sorted(run.name[-1] for run in State(laptop.state).runs.iterdir()) == ["1", "3"]
+    gone = laptop.run("rollback", NAME, "--to", "2")
     assert gone.returncode == 1
-    assert f"the bundle of {NAME!r} version 1 is gone" in gone.stderr
+    assert f"the bundle of {NAME!r} version 2 is gone" in gone.stderr

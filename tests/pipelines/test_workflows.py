@@ -36,10 +36,53 @@ def test_workflow_may_read_and_has_an_end(path: Path) -> None:
     document = read(path)
     assert document["permissions"] == {"contents": "read"}
     assert [name for name, job in document["jobs"].items() if "timeout-minutes" not in job] == []
-    used = [
-        step["uses"] for job in document["jobs"].values() for step in job["steps"] if "uses" in step
+    used = re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))
+    # A tag moves to whatever its owner says; a commit does not.
+    pinned = r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+"
+    assert [name for name in used if not re.fullmatch(pinned, name)] == []
+
+
+def test_workflows_pin_one_commit_of_each_action() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in WORKFLOWS]
+    used = {found for text in texts for found in re.findall(r"uses: (\S+)@(\S+ # \S+)", text)}
+    assert len(used) == len({name for name, _ in used}) == 3
+
+
+def test_cluster_workflow_ends_what_it_has_begun() -> None:
+    """A run takes hours: cancelled by each push, none would come to its end on a busy day."""
+    (path,) = (path for path in WORKFLOWS if path.stem == "cluster")
+    assert read(path)["concurrency"]["cancel-in-progress"] is False
+
+
+def test_workflow_tests_each_push_once() -> None:
+    """A branch of this repository is tested as it is pushed, so only a fork's request is left."""
+    (path,) = (path for path in WORKFLOWS if path.stem == "tests")
+    document = read(path)
+    assert set(document[True]) == {"push", "pull_request"}
+    (condition,) = (job["if"] for job in document["jobs"].values())
+    assert condition == (
+        "github.event_name == 'push' || "
+        "github.event.pull_request.head.repo.full_name != github.repository"
+    )
+    # On main each commit has a group of its own, so that none is cancelled by the next.
+    group = document["concurrency"]["group"]
+    assert group == "tests-${{ github.ref == 'refs/heads/main' && github.sha || github.ref }}"
+
+
+def test_downloads_of_the_workflow_are_held_to_sums_that_stand_here() -> None:
+    """A sum from the server that has the program says nothing about the program."""
+    (path,) = (path for path in WORKFLOWS if path.stem == "cluster")
+    given = read(path)["jobs"]["kind"]["env"]
+    fetched = [line for line in commands(path) if "curl" in line]
+    assert len(fetched) == 2
+    assert [line for line in fetched if "sha256" in line] == []
+    checked = [line for line in commands(path) if "sha256sum --check" in line]
+    assert checked == [
+        'echo "$KIND_SHA256  kind-linux-amd64" | sha256sum --check',
+        'echo "$KUBECTL_SHA256  kubectl" | sha256sum --check',
     ]
-    assert [name for name in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", name)] == []
+    for name in ("KIND_SHA256", "KUBECTL_SHA256"):
+        assert re.fullmatch(r"[0-9a-f]{64}", given[name])
 
 
 def test_workflows_cover_each_push_and_main() -> None:

@@ -65,6 +65,7 @@ def test_commands_of_the_tests_are_ones_that_there_are(machine: LocalCluster) ->
     ):
         assert done.returncode == 1, done.stderr
         assert "cannot reach Kubeflow Pipelines" in done.stderr
+    machine.api.put(document("v1", "Namespace", TEAM))
     status = installation.kubeloop("status", "visits-1", "--serving", f"kserve://{TEAM}")
     assert status.returncode == 1
     assert "visits-1" in status.stderr

@@ -164,7 +164,7 @@ def test_roll_out_without_monitor_leaves_the_served_model(
 def test_roll_out_to_address_that_is_no_server_says_what_was_expected(
     monitor: str, first: Fitted
 ) -> None:
-    said = "serving 'ftp://models' cannot be deployed to: expected http://host:port"
+    said = "serving 'ftp://models': expected http://host:port"
     with pytest.raises(SpecError, match=said):
         roll_out(spec(), first.folder, 1, "ftp://models", monitor)
 

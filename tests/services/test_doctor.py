@@ -13,12 +13,14 @@ import pytest
 import yaml
 
 from pipelines.cluster.doctor.examination import Examination, examine
-from pipelines.cluster.doctor.reader import connect
+from pipelines.cluster.doctor.parts import PARTS
+from pipelines.cluster.doctor.reader import RefusedError, SilentError, connect
 from pipelines.cluster.doctor.rights import PERSON, READING, RUNS, look_at_rights
 from pipelines.cluster.doctor.watching import selects
 from tests.healthy_cluster import OURS, Document, definition, deployment, document, furnish
 from tests.kubernetes_api import Api
 from tests.manifests.rendered import MANIFESTS, needs_kubectl, overlay
+from tests.web import Answer, Web
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,20 @@ def healthy(
     api = Api()
     monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "kubeconfig")))
     furnish(api, rendered)
+    provided("kind://docker/kubeloop/kubeloop-control-plane")(api)
     yield api
     api.close()
+
+
+def provided(by: str) -> Callable[[Api], None]:
+    """Has the node say whose machine it is."""
+
+    def change(api: Api) -> None:
+        node = api.get("Node", "node")
+        assert node is not None
+        api.put({**node, "spec": {"providerID": by}})
+
+    return change
 
 
 def broken(found: Examination) -> list[str]:
@@ -51,6 +65,7 @@ def test_healthy_cluster_has_nothing_wrong_and_nothing_is_written(healthy: Api) 
     assert said["Kubeflow Pipelines"] == "2.17.0"
     assert said["Gateway API"] == "v1.5.1"
     assert said["kubeloop status"] == f"this account may, in {OURS}"
+    assert said["alertmanagerconfigs"] == "Alertmanager takes up 2"
     assert {call.verb for call in healthy.calls} <= {"get", "list", "create"}
     created = {call.resource for call in healthy.calls if call.verb == "create"}
     assert {name for name in created if not name.endswith("reviews")} == set()
@@ -113,7 +128,9 @@ CASES: dict[str, tuple[Callable[[Api], None], str, str]] = {
     "pipelines": (
         gone("CustomResourceDefinition", "workflows.argoproj.io"),
         "kinds are missing: workflows.argoproj.io",
-        "platform/03-kubeflow-pipelines",
+        "kubectl apply --server-side -k manifests/platform/02-kubeflow-pipelines-crds && "
+        "kubectl wait --for=condition=Established --timeout=1m crd/workflows.argoproj.io && "
+        "kubectl apply --server-side -k manifests/platform/03-kubeflow-pipelines",
     ),
     "namespace": (gone("Namespace", OURS), "is not there: Kubeloop is not", "overlays/kind"),
     "monitor": (gone("Deployment", "monitor", OURS), "its deployment is not", "overlays/kind"),
@@ -144,7 +161,7 @@ CASES: dict[str, tuple[Callable[[Api], None], str, str]] = {
         gone("Secret", "kubeloop-bundles", "kubeflow"),
         "is not there: the second run of a model fails",
         "AWS_ENDPOINT_URL of the store in which Kubeflow Pipelines keeps artifacts; "
-        "kind: sh manifests/overlays/kind/secrets.sh",
+        "kind: make cluster-overlay",
     ),
     "bundle-keys": (
         changed("Secret", "kubeloop-bundles", "kubeflow", data={"AWS_ACCESS_KEY_ID": "YQ=="}),
@@ -195,6 +212,155 @@ def test_what_is_wrong_is_said_with_its_mend(healthy: Api, case: str) -> None:
     assert not found.healthy
     (one, *_) = [f for f in found.findings if f.state == "wrong" and said in f.said]
     assert mend in one.mend
+
+
+PLACE = "my cluster's"
+QUOTED = """kubectl --context 'my cluster'"'"'s' """
+
+
+def named(context: str) -> None:
+    """Calls the current context of the configuration otherwise."""
+    config = Path(os.environ["KUBECONFIG"])
+    document = yaml.safe_load(config.read_text())
+    document["contexts"][0]["name"] = document["current-context"] = context
+    config.write_text(yaml.safe_dump(document))
+
+
+def crashes(api: Api) -> None:
+    """A model whose predictor ends again and again."""
+    unready(api)
+    pod = api.get("Pod", "churn-1", OURS)
+    assert pod is not None
+    (container,) = pod["status"]["containerStatuses"]
+    container["state"]["waiting"]["reason"] = "CrashLoopBackOff"
+    api.put(pod)
+
+
+@needs_kubectl
+def test_every_command_is_for_the_context_that_was_asked_for(healthy: Api) -> None:
+    for case in ("pipelines", "crash", "runtime", "programmed", "node"):
+        CASES[case][0](healthy)
+    crashes(healthy)
+    gone("Deployment", "metrics-server", "kube-system")(healthy)
+    provided("kind://docker/a/a-control-plane")(healthy)
+    space = healthy.get("Namespace", OURS)
+    assert space is not None
+    healthy.put({**space, "metadata": {**space["metadata"], "labels": {}}})
+    named(PLACE)
+    plain, asked = (examine(context, OURS) for context in ("", PLACE))
+    expected = [one.mend.replace("kubectl ", QUOTED) for one in plain.findings]
+    assert [one.mend for one in asked.findings] == expected
+    wanted = {
+        "Kubeflow Pipelines",
+        "metrics-server",
+        "gateway kserve/kserve-ingress-gateway",
+        "monitor",
+        "runtime kubeloop-skops",
+        "node node",
+        "model churn",
+        f"namespace {OURS}",
+    }
+    assert wanted - {one.name for one in asked.findings if QUOTED in one.mend} == set()
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    ("context", "provider", "local"),
+    [
+        ("test", "kind://docker/kubeloop/kubeloop-control-plane", True),
+        ("kind-kubeloop", "", True),
+        ("test", "aws:///eu-central-1a/i-0", False),
+        ("test", "", False),
+    ],
+    ids=["node", "name", "other", "unknown"],
+)
+def test_manifests_of_kind_are_for_kind_alone(
+    healthy: Api, context: str, provider: str, local: bool
+) -> None:
+    gone("CustomResourceDefinition", ISVC)(healthy)
+    gone("Deployment", "metrics-server", "kube-system")(healthy)
+    gone("Deployment", "monitor", OURS)(healthy)
+    provided(provider)(healthy)
+    named(context)
+    mends = {one.name: one.mend for one in examine("", OURS).findings}
+    apply = "kubectl apply --server-side -k manifests/"
+    if local:
+        assert mends["KServe"] == f"{apply}platform/05-kserve"
+        assert mends["metrics-server"] == f"{apply}platform/09-metrics-server"
+        assert mends["monitor"] == f"{apply}overlays/kind"
+        return
+    assert mends["KServe"].endswith(f": {apply}overlays/production/kserve")
+    assert mends["metrics-server"].startswith("the release's own way, https://github.com/")
+    assert "kubectl" not in mends["metrics-server"]
+    assert mends["monitor"].endswith(f": {apply}overlays/production")
+
+
+@needs_kubectl
+def test_kserve_that_is_too_old_is_upgraded_by_the_manifests_of_its_cluster(healthy: Api) -> None:
+    old = definition(ISVC)
+    old["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = {
+        "properties": {"predictor": {}}
+    }
+    healthy.put(old)
+    provided("gce://a/b/c")(healthy)
+    (one,) = [f for f in examine("", OURS).findings if f.name == "canaries"]
+    assert one.mend.endswith("-k manifests/overlays/production/kserve")
+
+
+def test_manifests_that_are_advised_are_there() -> None:
+    parts = {part.step for part in PARTS}
+    folders = [f"platform/{step}" for step in (*parts, "02-kubeflow-pipelines-crds")]
+    folders += ["overlays/kind", "overlays/production", "overlays/production/kserve"]
+    for folder in folders:
+        assert (MANIFESTS / folder / "kustomization.yaml").is_file(), folder
+
+
+class Grants(Web):
+    """Answers what the account of a binding's subject may do, by who is asked about."""
+
+    SUBJECTS = (
+        {"kind": "Group", "name": "system:serviceaccounts:team-a"},
+        {"kind": "User", "name": "somebody@example.org"},
+        {"kind": "Group", "name": "team-b"},
+    )
+
+    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        if path.endswith("/rolebindings/model-deployer"):
+            return 200, {}, json.dumps({"subjects": self.SUBJECTS}).encode()
+        if "/serviceaccounts/" in path:
+            return 404, {}, b'{"message": "not found"}'
+        spec = json.loads(body).get("spec", {}) if body else {}
+        who = spec.get("groups", []) + [spec.get("user")]
+        allowed = who != ["team-b", None] or spec["resourceAttributes"]["verb"] != "patch"
+        return 200, {}, json.dumps({"status": {"allowed": allowed}}).encode()
+
+
+def test_groups_and_users_of_the_binding_are_asked_about_as_such(
+    kubernetes_api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Grants()
+    text = Path(os.environ["KUBECONFIG"]).read_text().replace(kubernetes_api.url, server.url)
+    (tmp_path / "elsewhere").write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "elsewhere"))
+    found = [(one.name, one.state, one.said) for one in look_at_rights(connect(), OURS)][2:]
+    server.close()
+    may = f"runs may deploy to {OURS}"
+    assert found == [
+        ("group system:serviceaccounts:team-a", "ok", may),
+        ("user somebody@example.org", "ok", may),
+        ("group team-b", "wrong", f"runs may not patch inferenceservices in {OURS}"),
+    ]
+
+
+def test_git_is_reported_with_its_version(tmp_path: Path) -> None:
+    program = tmp_path / "git"
+    program.write_text("#!/bin/sh\necho 'git version 2.47.3'\n")
+    program.chmod(0o755)
+    done = run(PATH=str(tmp_path), HOME=str(tmp_path))
+    assert "✓ git: 2.47.3\n" in done.stdout
+    program.write_text("#!/bin/sh\necho 'no developer tools were found' >&2\nexit 1\n")
+    done = run(PATH=str(tmp_path), HOME=str(tmp_path))
+    assert "✗ git: its version cannot be read: 'no developer tools were found'" in done.stdout
 
 
 @needs_kubectl
@@ -381,6 +547,93 @@ def test_secrets_of_runs_that_are_missing_or_unreadable_are_notes_where_nothing_
     healthy.fail("GET", "namespaces/kubeflow/secrets", status=403, message="no", times=-1)
     (note,) = [f for f in examine("", OURS).findings if f.name == "secrets in kubeflow"]
     assert note.state == "note"
+
+
+def test_server_that_is_not_well_is_asked_once_and_told_at_once(kubernetes_api: Api) -> None:
+    """Its client would wait as long as it is told, three times."""
+    path = "/api/v1/namespaces/kubeloop"
+    kubernetes_api.fail("GET", path, status=503, message="starting", retry_after=1, times=-1)
+    with pytest.raises(RefusedError, match="starting") as raised:
+        connect().get(path)
+    assert raised.value.status == 503
+    assert [call.status for call in kubernetes_api.calls] == [503]
+
+
+def test_server_that_cuts_its_answers_is_asked_once(kubernetes_api: Api) -> None:
+    kubernetes_api.cut("GET", "/api/v1/namespaces/kubeloop", times=-1, acted=False)
+    with pytest.raises(SilentError, match="nobody answers at http"):
+        connect().get("/api/v1/namespaces/kubeloop")
+    assert len(kubernetes_api.calls) == 1
+
+
+# Seconds to connect and to answer: a test waits for the second, whole, where nobody answers.
+QUICK = (5.0, 0.5)
+
+
+def test_server_that_accepts_and_is_silent_is_asked_once_and_named(kubernetes_api: Api) -> None:
+    kubernetes_api.hang("*", ".*", times=-1)
+    found = examine("", OURS, QUICK)
+    (said,) = [one for one in found.findings if one.area == "cluster"]
+    assert said.said == f"nobody answers at {kubernetes_api.url}: no answer in 0.5 s"
+    assert (said.state, found.healthy) == ("wrong", False)
+    # The first question is of no resource, and there was no other.
+    assert kubernetes_api.calls == []
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    ("resource", "namespace"),
+    [
+        ("nodes", ""),
+        ("customresourcedefinitions", ""),
+        ("rolebindings", OURS),
+        ("secrets", "kubeflow"),
+        ("selfsubjectaccessreviews", ""),
+    ],
+    ids=lambda word: str(word),
+)
+def test_server_that_falls_silent_ends_the_examination_which_says_so(
+    healthy: Api, resource: str, namespace: str
+) -> None:
+    """Also where a look makes a note of what it is refused, and goes on."""
+    healthy.hang("*", f"{namespace}/{resource}" if namespace else resource, times=-1)
+    found = examine("", OURS, QUICK)
+    last = found.findings[-1]
+    assert (last.name, last.state, found.healthy) == ("server", "wrong", False)
+    assert f"nobody answers at {healthy.url}: no answer in 0.5 s" in last.said
+    asked = [(call.resource, call.namespace) for call in healthy.calls]
+    assert asked.index((resource, namespace)) == len(asked) - 1
+
+
+class Foreign(Web):
+    """Answers alike to everything."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        super().__init__()
+
+    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        return 200, {}, self._body
+
+
+@pytest.mark.parametrize("body", ["<html>Log in</html>", "[]", '"well"'], ids=["page", "list", "t"])
+def test_server_that_is_no_kubernetes_is_named(
+    kubernetes_api: Api, tmp_path: Path, body: str
+) -> None:
+    server = Foreign(body.encode())
+    text = Path(os.environ["KUBECONFIG"]).read_text().replace(kubernetes_api.url, server.url)
+    config = tmp_path / "elsewhere"
+    config.write_text(text)
+    done = run(KUBECONFIG=str(config))
+    server.close()
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"✗ server: {server.url} answers something that is no Kubernetes API" in done.stdout
+
+
+def test_credentials_that_are_refused_are_mended_by_a_login(kubernetes_api: Api) -> None:
+    kubernetes_api.fail("GET", "/version", status=401, message="Unauthorized", times=-1)
+    (one,) = [f for f in examine("", OURS).findings if f.name == "server"]
+    assert (one.said, one.mend[:12]) == ("Unauthorized", "log in again")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 
 from tests.kubernetes_api import Api, Call
+from tests.serving import wait_for
 
 LEASE = {
     "apiVersion": "coordination.k8s.io/v1",
@@ -750,12 +751,15 @@ def test_calls_are_recorded_as_rbac_sees_them(
     with pytest.raises(ApiException):
         core.read_namespaced_pod_log("gone", "default")
     group = "coordination.k8s.io"
-    assert kubernetes_api.calls == [
+    expected = [
         Call("create", group, "leases", "", "default", "", 201),
         Call("patch", group, "leases", "", "default", "kubeloop-churn", 200),
         Call("watch", "", "pods", "", "default", "", 200),
         Call("get", "", "pods", "log", "default", "gone", 404),
     ]
+    # A status is noted when its answer has gone out.
+    wait_for(lambda: kubernetes_api.calls == expected)
+    assert kubernetes_api.calls == expected
 
 
 @pytest.mark.parametrize(("moment", "there"), [("arrived", 0), ("done", 1), ("answered", 1)])

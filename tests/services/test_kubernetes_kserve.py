@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -803,3 +804,21 @@ def test_services_of_clients_get_an_address_that_answers(cluster: Cluster) -> No
     port = cluster.api.list("Service", "models")[0]["spec"]["ports"][0]["port"]
     status, _ = ask(f"{made['spec']['clusterIP']}:{port}", "/v2/models/churn/ready")
     assert status == 200
+
+
+@pytest.mark.parametrize("length", [43, 44])
+def test_name_that_kserve_can_make_no_host_of_gets_no_deployment(
+    tmp_path: Path, length: int
+) -> None:
+    # "churn-v1-predictor-" has 19 of a DNS label's 63 characters.
+    space = "n" * (length + 1)
+    with Cluster(tmp_path, namespaces=(space,)) as cluster:
+        found = document()
+        found["metadata"]["namespace"] = space
+        cluster.api.put(found)
+        cluster.settle()
+        events = [event["message"] for event in cluster.api.list("Event", space)]
+        said = [text for text in events if "must be no more than 63 characters" in text]
+        made = cluster.api.list("Deployment", space)
+    assert len(said) == (0 if length == 43 else 1)
+    assert len(made) == (1 if length == 43 else 0)

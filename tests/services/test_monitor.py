@@ -293,7 +293,7 @@ def test_queue_full_sheds_503_and_loses_nothing_acknowledged(run: Callable[..., 
     threads = [threading.Thread(target=post, args=(str(n),)) for n in range(20)]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(answers) < 12 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert {(status, retry) for _, status, retry in answers} == {(503, "1")}

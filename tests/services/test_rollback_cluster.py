@@ -1,36 +1,27 @@
 """`kubeloop rollback --serving kserve://…` against a cluster in memory, over real HTTP."""
 
 import re
+import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.errors import DataError, DeployError, StateError
+from components.deploy.kserve.rollout import roll_out
+from components.errors import DataError, DeployError, RegistryError, StateError
 from components.register.registry import Registry
 from components.spec import parse
 from pipelines.cluster_rollback import roll_back_cluster
-from tests.bundles import Fitted, build
-from tests.deployed import NAMESPACE, QUICK, SPEC, Deployed, empty_registry
-from tests.kubernetes_api import Cluster
+from tests.deployed import NAMESPACE, QUICK, SPEC, Deployed, lead_astray
 from tests.object_store import running_store, without_credentials
 from tests.pipelines.laptop import Laptop
+from tests.serving import wait_for
 
 BUCKET = "mlpipeline"
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    return build(tmp_path_factory.mktemp("bundle") / "churn", "binary")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, fitted: Fitted) -> Path:
-    path = tmp_path_factory.mktemp("registry") / "registry.db"
-    other = fitted.manifest.model_copy(update={"name": "other"})
-    Registry(f"sqlite:///{path}").register(other, "/nowhere")
-    return path
 
 
 @pytest.fixture
@@ -40,13 +31,14 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def deployed(cluster: Cluster, made: Path, fitted: Fitted, store: Any, tmp_path: Path) -> Deployed:
-    return Deployed(cluster, empty_registry(made, tmp_path), fitted, tmp_path / "bundles", store)
+def deployed(deployed: Deployed, store: Any) -> Deployed:
+    return replace(deployed, store=store)
 
 
 def rolled_back(deployed: Deployed, to: int | None = None, **how: Any) -> None:
     registry = how.pop("registry", deployed.registry)
-    roll_back_cluster("churn", to, namespace=NAMESPACE, registry=registry, pace=QUICK, **how)
+    pace = how.pop("pace", QUICK)
+    roll_back_cluster("churn", to, namespace=NAMESPACE, registry=registry, pace=pace, **how)
 
 
 def champion(deployed: Deployed) -> int | None:
@@ -96,6 +88,76 @@ def test_rollback_of_a_version_that_was_never_crowned_goes_to_the_champion(
     assert champion(deployed) == 2
 
 
+def test_rollback_waits_for_a_deployment_and_goes_back_from_what_that_served(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed.serve(1)
+    deployed.serve(2)
+    under_way, said = threading.Event(), ""
+
+    def waits() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "waiting for another deployment of 'churn' to end: '" in said
+
+    def introduce() -> None:
+        # The deployment of version 3 holds the Lease by now.
+        under_way.set()
+        assert wait_for(waits)
+
+    with ThreadPoolExecutor(1) as pool:
+        newest = pool.submit(deployed.roll_out, 3, introduce=introduce)
+        assert under_way.wait(60)
+        rolled_back(deployed, pace=replace(QUICK, told_s=0.0))
+        newest.result()
+    said += capsys.readouterr().out
+    assert said.endswith("churn version 2 is champion and served, replacing version 3\n")
+    assert deployed.cluster.serving("churn") == {2}
+    assert champion(deployed) == 2
+
+
+def test_rollback_that_the_registry_refuses_says_what_is_served_and_what_completes_it(
+    deployed: Deployed,
+) -> None:
+    for number in (1, 2, 3):
+        deployed.serve(number)
+    file = deployed.registry.removeprefix("sqlite:///")
+    with sqlite3.connect(file) as tables:
+        refusal = "BEGIN SELECT RAISE(ABORT, 'nobody may write'); END"
+        for verb in ("INSERT", "UPDATE", "DELETE"):
+            where = f"BEFORE {verb} ON registered_model_aliases"
+            tables.execute(f"CREATE TRIGGER no_{verb} {where} {refusal}")
+    said = (
+        "^version 2 of 'churn' is served; champion could not be moved to it: the registry .* "
+        "failed: .*nobody may write.*; the same command with --to 2 completes it$"
+    )
+    with pytest.raises(RegistryError, match=said):
+        rolled_back(deployed)
+    assert deployed.cluster.serving("churn") == {2}
+    assert champion(deployed) == 3
+    with sqlite3.connect(file) as tables:
+        for verb in ("INSERT", "UPDATE", "DELETE"):
+            tables.execute(f"DROP TRIGGER no_{verb}")
+    rolled_back(deployed, 2)
+    assert deployed.cluster.serving("churn") == {2}
+    assert champion(deployed) == 2
+
+
+def test_rollback_goes_past_a_version_that_was_put_back(deployed: Deployed) -> None:
+    deployed.serve(1)
+    with pytest.raises(DeployError, match="was put back, version 1 is served"):
+        roll_out(
+            parse(SPEC),
+            deployed.release(2, behaviour="erring"),
+            namespace=NAMESPACE,
+            monitor="http://monitor:9091",
+            pace=QUICK,
+        )
+    deployed.serve(3)
+    rolled_back(deployed)
+    assert deployed.cluster.serving("churn") == {1}
+
+
 def test_rollback_to_what_is_served_changes_nothing(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,7 +185,7 @@ def test_rollback_of_what_is_not_served_says_so(deployed: Deployed) -> None:
     with pytest.raises(StateError, match="nothing is served of 'churn' in namespace 'models'"):
         rolled_back(deployed)
     deployed.serve(1)
-    with pytest.raises(StateError, match="has no version before the champion: versions are 1"):
+    with pytest.raises(StateError, match="has no champion before this one: versions are 1"):
         rolled_back(deployed)
     with pytest.raises(StateError, match="has no version 7: versions are 1"):
         rolled_back(deployed, 7)
@@ -177,4 +239,17 @@ def test_command_rolls_back_and_says_what_it_did(deployed: Deployed, tmp_path: P
     done = Laptop(tmp_path).run("rollback", "churn", "--to", "1", *arguments)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^churn version 1 is champion and served", done.stdout, re.MULTILINE)
+    assert deployed.cluster.serving("churn") == {1}
+
+
+def test_command_rolls_back_in_the_context_that_is_named(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    deployed.serve(1)
+    deployed.serve(2)
+    lead_astray("production")
+    arguments = ("--serving", f"kserve://{NAMESPACE}", "--registry", deployed.registry)
+    done = Laptop(tmp_path).run("rollback", "churn", *arguments, "--context", "production")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("churn version 1 is champion and served, replacing version 2\n")
     assert deployed.cluster.serving("churn") == {1}

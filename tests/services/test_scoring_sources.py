@@ -1,6 +1,7 @@
 """Scoring what lies in a bucket, through a real S3 server on loopback."""
 
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +15,12 @@ from moto.server import ThreadedMotoServer
 
 from components.bundle import read
 from components.errors import DataError
+from components.object_store import Patience
 from components.score.addresses import bring
 from components.score.batch import PREDICTIONS, score_addresses
-from components.score.buckets import Patience
 from tests.bundles import build
 from tests.scoring import table
+from tests.web import Answer, Web
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REGION": "us-east-1"}
 SHORT = Patience(connect_s=0.5, read_s=0.5, retries=1)
@@ -85,6 +87,46 @@ def test_bring_of_what_is_not_there_says_so(
     with pytest.raises(DataError) as caught:
         bring(address, tmp_path / "copy")
     assert str(caught.value) == f"{address!r} cannot be fetched: {said}"
+
+
+def test_bring_onto_a_full_disk_says_so(s3: Any, tiny_disk: Path) -> None:
+    s3.put_object(Bucket="bucket", Key="rows.csv", Body=b"a\n1\n")
+    (tiny_disk / "copy").mkdir()
+    # There is room for its bytes, and for no other file.
+    subprocess.run(["mount", "-o", "remount,nr_inodes=2", str(tiny_disk)], check=True)
+    with pytest.raises(DataError) as caught:
+        bring("s3://bucket/rows.csv", tiny_disk / "copy")
+    said = "'s3://bucket/rows.csv' cannot be fetched: the disk is full; make room there"
+    assert str(caught.value) == said
+
+
+def test_bring_of_more_than_the_disk_has_room_for_fetches_nothing(s3: Any, tiny_disk: Path) -> None:
+    s3.put_object(Bucket="bucket", Key="rows.csv", Body=bytes(5 << 20))
+    with pytest.raises(DataError, match="it needs 5,242,880 bytes and [0-9,]+ are free"):
+        bring("s3://bucket/rows.csv", tiny_disk / "copy")
+    assert [path for path in tiny_disk.rglob("*") if path.is_file()] == []
+
+
+class Failing(Web):
+    """A store that is ill."""
+
+    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        return 503, {}, b""
+
+
+def test_bring_from_a_store_that_fails_asks_as_often_as_it_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Failing()
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": store.url}.items():
+        monkeypatch.setenv(name, value)
+    try:
+        with pytest.raises(DataError, match="the store fails; run again later"):
+            bring("s3://bucket/rows.csv", tmp_path / "copy", Patience(retries=2))
+    finally:
+        store.close()
+    # The library's own tries are not multiplied by those of the one above it.
+    assert [path for _, path, _ in store.asked] == [store.asked[0][1]] * 3
 
 
 def test_score_addresses_of_missing_bundle_leaves_nothing(s3: Any, tmp_path: Path) -> None:
@@ -184,5 +226,5 @@ def test_bring_where_nobody_listens_says_so(
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         for name, value in {**KEYS, "AWS_ENDPOINT_URL": url}.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(DataError, match="the store cannot be reached; check network"):
+        with pytest.raises(DataError, match="the store cannot be reached; check AWS_ENDPOINT_URL"):
             bring("s3://b/rows.csv", tmp_path / "copy", SHORT)

@@ -396,7 +396,7 @@ def test_a_client_that_leaves_early_does_no_harm(server: ServerProcess) -> None:
     head = f"POST /v1/models/churn:predict HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n"
     for sent in (len(body), len(body) // 2, 0):
         for _ in range(20):
-            with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
+            with socket.create_connection((url.host, url.port or 0), timeout=60) as connection:
                 connection.sendall(head.encode() + body[:sent])
     assert server.predict("churn", ROWS).status_code == 200
     sample = 'kubeloop_requests_in_flight{model_name="churn",model_version="1"}'

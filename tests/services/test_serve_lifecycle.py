@@ -331,7 +331,7 @@ def drained(server: ServerProcess) -> bytes:
     """Sends half a request, asks the server to stop, sends the rest; returns the answer."""
     body = json.dumps({"instances": ROWS}).encode()
     url = server.client.base_url
-    with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
+    with socket.create_connection((url.host, url.port or 0), timeout=60) as connection:
         head = f"POST /v1/models/fares:predict HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
         connection.sendall(head.encode() + b"\r\n\r\n" + body[:10])
         time.sleep(0.2)

@@ -2,19 +2,21 @@
 
 import gzip
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
-import boto3
 import polars as pl
 import pytest
-from moto.server import ThreadedMotoServer
+from google.auth._cloud_sdk import CLOUD_SDK_CLIENT_ID
 
 from components.contract import ROWS
 from components.errors import DataError
@@ -22,11 +24,19 @@ from components.ingest.objects import copy_object, list_objects
 from components.ingest.patience import Patience
 from components.ingest.remote import fetch
 from components.ingest.sources import ingest_table
+from components.object_store import open_store
 from components.spec import parse
+from tests.google_storage import (
+    Google,
+    Metadata,
+    metadata_variables,
+    running_google,
+    running_metadata,
+)
+from tests.object_store import KEYS, OTHERS, running_store, without_credentials
 
 GOOD = b"a,y\n1,n\n2,p\n"
 SHORT = Patience(connect_s=1, read_s=0.3, retries=2, backoff_s=0.01, most_wait_s=2)
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REGION": "us-east-1"}
 
 
 class Web:
@@ -73,32 +83,6 @@ class Web:
         self.thread.join()
 
 
-class Google(Web):
-    """As much of Google's storage as is needed to list a bucket `b` and to read its objects."""
-
-    objects: dict[str, bytes]
-
-    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        parts = urlsplit(path)
-        place, query = unquote(parts.path), parse_qs(parts.query)
-        if self.answers:
-            return self.answers[0]
-        about = [
-            {"name": name, "bucket": "b", "size": str(len(body)), "kind": "storage#object"}
-            for name, body in self.objects.items()
-            if name.startswith(query.get("prefix", [""])[0])
-        ]
-        if place.endswith("/b/b/o"):
-            return 200, {"Content-Type": "application/json"}, json.dumps({"items": about}).encode()
-        name = place.partition("/b/b/o/")[2]
-        if name not in self.objects:
-            return 404, {}, b'{"error": {"code": 404, "message": "No such object"}}'
-        if query.get("alt") == ["media"]:
-            return 200, {}, self.objects[name]
-        entry = next(entry for entry in about if entry["name"] == name)
-        return 200, {"Content-Type": "application/json"}, json.dumps(entry).encode()
-
-
 @pytest.fixture
 def web() -> Iterator[Web]:
     server = Web()
@@ -108,28 +92,17 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    port = server.get_host_and_port()[1]
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="bucket")
-    yield client
-    for entry in client.list_objects_v2(Bucket="bucket").get("Contents", []):
-        client.delete_object(Bucket="bucket", Key=entry["Key"])
-    client.delete_bucket(Bucket="bucket")
-    server.stop()
+    yield from running_store(monkeypatch, "bucket")
 
 
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
-    server = Google()
-    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-    yield server
-    server.close()
+    yield from running_google(monkeypatch, "b")
+
+
+@pytest.fixture
+def metadata() -> Iterator[Metadata]:
+    yield from running_metadata()
 
 
 def ingested(folder: Path, *sources: str) -> list[tuple[Any, ...]]:
@@ -305,7 +278,13 @@ def test_s3_nobody_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_gs_glob_is_listed_and_read(google: Google, tmp_path: Path) -> None:
-    google.objects = {"d/b.csv": GOOD, "d/a.csv": GOOD.replace(b"1", b"3"), "d/notes.txt": b"no"}
+    for key, body in {
+        "d/b.csv": GOOD,
+        "d/a.csv": GOOD.replace(b"1", b"3"),
+        "d/notes.txt": b"no",
+        "d/sub/c.csv": GOOD,
+    }.items():
+        google.objects["b", key] = body
     rows = ingested(tmp_path / "out", "gs://b/d/*.csv")
     assert rows == [("3", "n"), ("2", "p"), ("1", "n"), ("2", "p")]
 
@@ -314,15 +293,17 @@ def test_gs_glob_is_listed_and_read(google: Google, tmp_path: Path) -> None:
     ("place", "answers", "said"),
     [
         ("gs://b/none.csv", [], "it is not there"),
+        ("gs://none/d/a.csv", [], "it is not there"),
         ("gs://b/none-*.csv", [], "matches no object"),
         ("gs://b/d/a.csv", [(403, {}, b"{}")], "the store refuses access (403)"),
+        ("gs://b/d/a.csv", [(401, {}, b"{}")], "does not accept the credentials (401)"),
         ("gs://b/d/a.csv", [(400, {}, b"{}")], "the store fails (400); run again later"),
     ],
 )
 def test_gs_failure_is_one_sentence(
     google: Google, tmp_path: Path, place: str, answers: list[Any], said: str
 ) -> None:
-    google.objects, google.answers = {"d/a.csv": GOOD}, answers
+    google.objects["b", "d/a.csv"], google.answers = GOOD, answers
     with pytest.raises(DataError) as error:
         ingested(tmp_path / "out", place)
     assert said in str(error.value)
@@ -330,10 +311,83 @@ def test_gs_failure_is_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_gs_without_credentials_says_which_are_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_gs_without_credentials_is_refused_before_anybody_is_asked(
+    metadata: Metadata, tmp_path: Path
 ) -> None:
-    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(DataError, match="name it in GOOGLE_APPLICATION_CREDENTIALS"):
-        ingested(tmp_path / "out", "gs://b/t.csv")
+    """On a machine of Google's, too, where the identity is that of all its users."""
+    done = opened(tmp_path, **metadata_variables(metadata))
+    assert "'gs://b/t.csv' needs credentials and there are none" in done
+    assert "name it in GOOGLE_APPLICATION_CREDENTIALS, or log in by gcloud" in done
+    assert metadata.asked == []
+
+
+def test_gs_in_a_pod_is_read_with_the_identity_of_the_pod(
+    metadata: Metadata, tmp_path: Path
+) -> None:
+    store = Google("b")
+    store.bearer = metadata.identity
+    store.objects["b", "t.csv"] = GOOD
+    environment = {**IN_POD, **metadata_variables(metadata), "FSSPEC_GS_ENDPOINT_URL": store.url}
+    try:
+        assert opened(tmp_path, **environment) == f"{GOOD!r}\n"
+    finally:
+        store.close()
+
+
+def test_gs_in_a_pod_without_an_identity_is_a_sentence(web: Web, tmp_path: Path) -> None:
+    """What answers at the metadata server's address is none, as within other clouds."""
+    web.answers = [(404, {}, b"SECRET")]
+    host = web.url.removeprefix("http://")
+    done = opened(tmp_path, **IN_POD, GCE_METADATA_HOST=host, GCE_METADATA_IP=host)
+    assert "'gs://b/t.csv' needs credentials and this pod has no identity: mount a key" in done
+    assert len(done.splitlines()) == 1
+    assert len(web.requests) == 1
+
+
+@pytest.mark.parametrize("folder", [".config/gcloud", "elsewhere"])
+def test_gs_after_a_login_with_gcloud_is_opened_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    without_credentials(monkeypatch)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if folder == "elsewhere":
+        monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / folder))
+    login = tmp_path / folder / "application_default_credentials.json"
+    login.parent.mkdir(parents=True)
+    held = {"client_secret": "SECRET", "refresh_token": "its own", "client_id": CLOUD_SDK_CLIENT_ID}
+    login.write_text(json.dumps({"type": "authorized_user", **held}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store = open_store("gs://b/t.csv", SHORT)
+    assert store.credentials.credentials.refresh_token == held["refresh_token"]
+    login.write_text("{")
+    with pytest.raises(DataError, match="its credentials cannot be read; check") as error:
+        open_store("gs://b/t.csv", SHORT)
+    assert "pod" not in str(error.value)
+    assert "SECRET" not in str(error.value)
+
+
+IN_POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+_OPEN = """
+from components.errors import DataError
+from components.object_store import Patience, open_store
+
+try:
+    print(open_store("gs://b/t.csv", Patience(2, 2, 0)).cat_file("gs://b/t.csv"))
+except DataError as exc:
+    print(exc)
+"""
+
+
+def opened(home: Path, **environment: str) -> str:
+    """Reads an object in a process of its own: Google's library reads the environment once."""
+    kept = {name: value for name, value in os.environ.items() if name not in OTHERS}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _OPEN],
+        env={**kept, "HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stderr == ""
+    return done.stdout

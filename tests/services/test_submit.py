@@ -2,10 +2,9 @@
 
 import json
 import re
-import signal
 import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,29 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from components.errors import SpecError
-from components.evaluation import Decision, Evaluation, Gate
+from components.errors import DataError, SpecError
 from components.revision import code_revision
 from components.spec import Spec, SpecProblemsError, load, parse
 from pipelines import run_commands
 from pipelines.compile import Pipeline, compile_native
 from pipelines.kubeflow.client import Kubeflow
 from pipelines.kubeflow.errors import KubeflowError
-from pipelines.kubeflow.log import find_reason
 from pipelines.kubeflow.place import Place, find_place
-from pipelines.kubeflow.run import follow_run
 from pipelines.local.result import Exit
 from pipelines.run_parameters import check_names, find_addresses, read_parameters
+from pipelines.schedule import create_schedule
 from pipelines.submission import Submission
 from pipelines.submit import submit_run
 from tests.certificates import Authority
-from tests.kubeflow_api import KubeflowApi, details, running, task
+from tests.kubeflow_api import KubeflowApi, running
 from tests.object_store import running_store, without_credentials
-from tests.pipelines.laptop import SPEC, Laptop, process_says
+from tests.pipelines.laptop import SPEC, Laptop
 
 ADDRESSES = find_addresses("", "", "")
 REMOTE = SPEC.replace("rows.csv", "s3://bucket/rows.csv")
 STAGES = ("champion", "ingest", "validate", "prepare", "train", "evaluate")
+# One character more than leaves room for the host that KServe makes of a model called `visits`.
+LONG = f"kserve://{41 * 'n'}"
 BRANCH = ("package", "register", "deploy", "crown")
 
 
@@ -61,33 +60,6 @@ def submission(api: KubeflowApi, **changes: Any) -> Submission:
 
 def submitted(api: KubeflowApi, *, wait: bool = False, **changes: Any) -> Exit:
     return submit_run(parse(REMOTE), submission(api, **changes), wait=wait)
-
-
-def evaluation(decision: Decision) -> bytes:
-    passed = decision is not Decision.REFUSED
-    gate = Gate(name="roc_auc", value=0.75, threshold=0.8, passed=passed, expected="roc_auc >= 0.8")
-    found = Evaluation(
-        decision=decision,
-        best="logistic",
-        metric="roc_auc",
-        candidates=(),
-        metrics={},
-        gates=(gate,),
-        champion=None,
-        confusion=None,
-        classes=None,
-    )
-    return found.model_dump_json().encode()
-
-
-def key_of(run: str = "run-0", root: str = "v2/artifacts") -> str:
-    folder = f"{root}/kubeloop-training/{run}/evaluate/0b9e"
-    return f"mlpipeline/{folder}/evaluation/evaluation.json"
-
-
-def ended(*stages: str, state: str = "SUCCEEDED", **more: Any) -> dict[str, Any]:
-    tasks = [task(name, "SUCCEEDED", began=n, ended=n + 1) for n, name in enumerate(stages)]
-    return details(*tasks, state=state, **more)
 
 
 def test_first_submission_uploads_the_pipeline_of_this_code_and_runs_it(api: KubeflowApi) -> None:
@@ -152,6 +124,29 @@ def test_version_that_somebody_else_uploads_meanwhile_is_used(api: KubeflowApi) 
     assert len(api.runs) == 1
 
 
+@pytest.mark.parametrize(
+    "looked", ["/pipelines/names/", "/versions", "/experiments"], ids=["pipeline", "version", "exp"]
+)
+def test_two_first_submissions_at_once_make_everything_once_and_two_runs(
+    looked: str, api: KubeflowApi
+) -> None:
+    """Both find nothing there, and both go on to make it."""
+    if looked == "/versions":
+        api.pipelines["p1"] = {"pipeline_id": "p1", "name": "kubeloop-training"}
+    api.meet("GET", looked)
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(submitted, api) for _ in range(2)]
+    assert [end.result() for end in ends] == [Exit.DONE, Exit.DONE]
+    assert (len(api.pipelines), len(api.versions), len(api.experiments)) == (1, 1, 1)
+    assert len({run["display_name"] for run in api.runs.values()}) == 2
+
+
+def test_experiment_whose_answer_was_lost_is_found(api: KubeflowApi) -> None:
+    api.cut("POST", "/experiments$")
+    submitted(api)
+    assert (len(api.experiments), len(api.runs)) == (1, 1)
+
+
 def test_run_whose_answer_was_lost_is_found_and_not_made_twice(api: KubeflowApi) -> None:
     api.cut("POST", "/runs$")
     submitted(api)
@@ -168,242 +163,25 @@ def test_run_has_the_account_the_root_and_the_parameters_that_were_named(api: Ku
     assert run["runtime_config"]["parameters"]["webhook"] == "https://hooks.example/a=b"
 
 
-def test_parameter_that_the_pipeline_has_not_is_refused_in_its_words(api: KubeflowApi) -> None:
-    with pytest.raises(KubeflowError, match=r"answered 400.*not required: \['memry'\]"):
-        submitted(api, parameters={"memry": "8Gi"})
-
-
-@pytest.mark.parametrize(
-    ("decision", "status", "said"),
-    [
-        (Decision.APPROVED, Exit.DONE, "succeeded: logistic is served as the new version"),
-        (Decision.KEPT, Exit.DONE, "kept: data, spec and code are the champion's own"),
-        (Decision.REFUSED, Exit.REFUSED, "refused: the gates held it back"),
-    ],
-    ids=str,
-)
-def test_wait_ends_by_what_evaluate_decided(
+def test_parameter_that_the_pipeline_has_not_is_refused_before_anybody_is_asked(
     api: KubeflowApi,
-    capsys: pytest.CaptureFixture[str],
-    decision: Decision,
-    status: Exit,
-    said: str,
 ) -> None:
-    api.objects[key_of()] = evaluation(decision)
-    branch = BRANCH if decision is Decision.APPROVED else ()
-    api.plays = [
-        details(task("champion-driver", "SUCCEEDED"), task("champion", "RUNNING")),
-        ended(*STAGES, *branch),
-    ]
-    assert submitted(api, wait=True) is status
-    out = capsys.readouterr().out
-    assert said in out
-    assert "roc_auc >= 0.8" in out
-    assert f"{api.address}/#/runs/details/run-0" in out
-    shown = re.findall(r"^✓ (\w+)", out, re.MULTILINE)
-    assert shown == [*STAGES, *branch]
-    assert out.count("· champion") == 1
-
-
-def test_wait_shows_a_stage_of_many_tasks_once_it_has_ended_whole(
-    api: KubeflowApi, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A skipped stage is none, and a task of a group ends no stage by itself."""
-    api.objects[key_of()] = evaluation(Decision.KEPT)
-    one = {**task("train", "SUCCEEDED", began=0, ended=7), "pod_name": "a"}
-    two = {**task("train", "RUNNING", began=3), "pod_name": "b"}
-    done = {**task("train", "SUCCEEDED", began=3, ended=30), "pod_name": "b"}
-    api.plays = [
-        details(one),
-        details(one, two),
-        details(one, done, task("package", "SKIPPED"), state="SUCCEEDED"),
-    ]
-    spec = parse(REMOTE.replace("[logistic]", "[logistic, random_forest]"))
-    submit_run(spec, submission(api), wait=True)
-    out = capsys.readouterr().out
-    assert re.findall(r"^[·✓✗] .*", out, re.MULTILINE) == ["· train", "✓ train        30.0 s"]
-
-
-@pytest.mark.parametrize("crowned", [True, False])
-def test_wait_without_the_evaluation_goes_by_what_is_served(
-    api: KubeflowApi, capsys: pytest.CaptureFixture[str], crowned: bool
-) -> None:
-    api.plays = [ended(*STAGES, *(BRANCH if crowned else ()))]
-    if crowned:
-        assert submitted(api, wait=True) is Exit.DONE
-        assert "succeeded: the new version is served" in capsys.readouterr().out
-        return
-    with pytest.raises(KubeflowError, match="No new version was put into service") as raised:
-        submitted(api, wait=True)
-    assert "answered 404" in str(raised.value)
-    assert "needs credentials and there are none" in str(raised.value)
-
-
-def test_wait_for_an_approved_model_whose_branch_did_not_run_fails(api: KubeflowApi) -> None:
-    api.objects[key_of()] = evaluation(Decision.APPROVED)
-    api.plays = [ended(*STAGES)]
-    with pytest.raises(KubeflowError, match="approved, but its branch did not run"):
-        submitted(api, wait=True)
-
-
-def test_failed_run_shows_its_stage_and_the_error_of_its_log(
-    api: KubeflowApi, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pod = task("executor", "FAILED")
-    failed = task("validate", "FAILED", child_tasks=[{"pod_name": pod["pod_name"]}])
-    api.plays = [
-        details(
-            task("champion", "SUCCEEDED"),
-            failed,
-            pod,
-            state="FAILED",
-            error={"code": 2, "message": "child 'validate' failed"},
-        )
-    ]
-    api.logs[pod["pod_name"]] = LOG
-    assert submitted(api, wait=True) is Exit.FAILED
-    out = capsys.readouterr().out
-    assert "✗ validate" in out
-    assert "failed in validate" in out
-    assert "  components.errors.DataError: column 'age' holds 3 texts\n    age: 'x'\n" in out
-    assert "main.go" not in out
-    assert "earlier" not in out
-
-
-LOG = """\
-I1121 10:00:01.000001       1 launcher_v2.go:90] input ComponentSpec
-components.errors.DataError: an earlier one, which was caught
-[KFP Executor 2026-11-21 10:00:02,000 INFO]: Looking for component
-Traceback (most recent call last):
-  File "executor.py", line 1, in execute
-components.errors.DataError: column 'age' holds 3 texts
-  age: 'x'
-F1121 10:00:03.000001       1 main.go:57] failed to execute component: exit status 1
-"""
-
-
-@pytest.mark.parametrize(
-    ("log", "found"),
-    [
-        ("ValueError: no\nI1121 10:00 x\n", ["ValueError: no"]),
-        (
-            "components.errors.DataError: no\nRuntimeError: stop\n",
-            ["components.errors.DataError: no", "RuntimeError: stop"],
-        ),
-        ("one\ntwo\n\nKilled\n", ["one", "two", "Killed"]),
-        ("", []),
-    ],
-    ids=["foreign", "both", "killed", "empty"],
-)
-def test_reason_in_a_log_is_the_last_error_of_ours_else_any_else_its_end(
-    log: str, found: list[str]
-) -> None:
-    assert find_reason(log) == found
-
-
-def test_run_that_failed_without_a_log_says_where_to_look(
-    api: KubeflowApi, capsys: pytest.CaptureFixture[str]
-) -> None:
-    api.plays = [details(task("ingest", "FAILED"), state="FAILED")]
-    assert submitted(api, wait=True) is Exit.FAILED
-    out = capsys.readouterr().out
-    assert "failed in ingest\n" in out
-    assert "error_message" not in out
-
-
-def test_canceled_run_is_status_1(api: KubeflowApi, capsys: pytest.CaptureFixture[str]) -> None:
-    api.plays = [details(task("champion", "SUCCEEDED"), state="CANCELED")]
-    assert submitted(api, wait=True) is Exit.FAILED
-    assert "canceled\n" in capsys.readouterr().out
-
-
-def test_wait_outlives_a_server_that_is_away_for_a_while(
-    api: KubeflowApi, capsys: pytest.CaptureFixture[str]
-) -> None:
-    api.objects[key_of()] = evaluation(Decision.KEPT)
-    api.plays = [ended(*STAGES)]
-    api.refuse("GET", "/runs/run-0", 503, "no endpoints", times=2)
-    api.cut("GET", "/runs/run-0")
-    assert submitted(api, wait=True) is Exit.DONE
-    assert capsys.readouterr().out.count("asking again") == 1
-
-
-def test_each_absence_of_the_server_is_told_and_waited_for_anew(api: KubeflowApi) -> None:
-    submitted(api)
-    api.plays = [details(), details(), details(state="SUCCEEDED")]
-    api.refuse("GET", "/runs/run-0", 503, "no endpoints")
-    said: list[str] = []
-
-    def look(run: Any, _now: object) -> None:
-        if run.state != "SUCCEEDED" and len(said) == 1:
-            api.refuse("GET", "/runs/run-0", 503, "gone again")
-
-    follow_run(Kubeflow(Place(api.address)), "run-0", look, said.append)
-    assert [text.count("asking again") for text in said] == [1, 1]
-    assert "gone again" in said[1]
-
-
-def test_wait_for_a_server_that_stays_away_says_that_the_run_goes_on(api: KubeflowApi) -> None:
-    submitted(api)
-    kubeflow = Kubeflow(Place(api.address))
-    api.refuse("GET", "/runs/run-0", 503, "no endpoints", times=9)
-    with pytest.raises(KubeflowError, match="the run goes on"):
-        follow_run(kubeflow, "run-0", lambda *_: None, lambda _: None, patience_s=0)
-
-
-def test_token_that_expires_while_waiting_ends_the_wait_in_a_sentence(
-    api: KubeflowApi, tmp_path: Path
-) -> None:
-    token = tmp_path / "token"
-    token.write_text("first\n")
-    api.bearer = "first"
-    api.plays = [details(task("champion", "RUNNING"))]
-    raised: list[BaseException] = []
-
-    def wait() -> None:
-        try:
-            submitted(api, wait=True, token_file=token)
-        except KubeflowError as exc:
-            raised.append(exc)
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    api.await_looks(1)
-    # A token that is renewed in its file is the next request's.
-    token.write_text("second")
-    api.bearer = "second"
-    seen = len(api.asked)
-    api.await_looks(3)
-    api.bearer = "third"
-    thread.join(60)
-    assert "Bearer second" in {given for _, _, given in api.asked[seen:]}
-    assert "the token is missing or has expired" in str(raised[0])
-    assert "second" not in str(raised[0])
-
-
-def test_interrupted_wait_leaves_the_run_and_says_how_to_stop_it(
-    api: KubeflowApi, laptop: Laptop
-) -> None:
-    api.plays = [details(task("champion", "RUNNING"))]
-    process = laptop.start(
-        *("submit", "remote.yaml", "--host", api.address, "--wait"),
+    with pytest.raises(SpecError) as raised:
+        submitted(api, parameters={"memory": "1Gi", "memry": "8Gi", "zzz": "1"})
+    names = "cpu, cpu_request, memory, memory_request, small_cpu, small_cpu_request, small_memory, "
+    assert str(raised.value) == (
+        "the training pipeline has no parameter 'memry', 'zzz': expected one of "
+        f"{names}small_memory_request, webhook; did you mean 'memory'?"
     )
-    process_says(process, "· champion")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    stop = f"curl --fail --request POST {api.address}/apis/v2beta1/runs/run-0:terminate"
-    assert f"the run goes on; stop it: {stop}" in out
-    assert err == "kubeloop: interrupted\n"
-    assert not [path for _, path, _ in api.asked if "terminate" in path]
+    assert api.asked == []
 
 
-def test_command_exits_with_the_runs_end(api: KubeflowApi, laptop: Laptop) -> None:
-    api.objects[key_of()] = evaluation(Decision.REFUSED)
-    api.plays = [ended(*STAGES)]
-    done = laptop.run("submit", "remote.yaml", "--host", f"{api.address}/", "--wait")
-    assert (done.returncode, done.stderr) == (3, "")
-    assert "refused: the gates held it back" in done.stdout
+def test_every_parameter_that_the_refusal_names_is_taken(api: KubeflowApi) -> None:
+    with pytest.raises(SpecError) as raised:
+        submitted(api, parameters={"zzz": "1"})
+    names = str(raised.value).partition("expected one of ")[2].split(", ")
+    assert len(names) == 9
+    assert submitted(api, parameters=dict.fromkeys(names, "1")) is Exit.DONE
 
 
 @pytest.mark.parametrize(
@@ -413,6 +191,7 @@ def test_command_exits_with_the_runs_end(api: KubeflowApi, laptop: Laptop) -> No
         (("remote.yaml",), "no address of Kubeflow Pipelines"),
         (("remote.yaml", "--host", "localhost:8888"), "--host 'localhost:8888'"),
         (("remote.yaml", "--host", "HOST", "--serving", "http://h:1"), "expected kserve://NAMESP"),
+        (("remote.yaml", "--host", "HOST", "--serving", LONG), "cannot be served in namespace"),
         (("remote.yaml", "--host", "HOST", "--registry", "sqlite:///a.db"), "as pods reach it"),
         (("remote.yaml", "--host", "HOST", "--monitor", "http://localhost:9"), "of this machine"),
         (("remote.yaml", "--host", "HOST", "--parameter", "spec=1"), "which the command sets"),
@@ -423,6 +202,12 @@ def test_command_exits_with_the_runs_end(api: KubeflowApi, laptop: Laptop) -> No
         (("remote.yaml", "--host", "HOST", "--image", "Pipeline:"), "--image 'Pipeline:'"),
         (("remote.yaml", "--host", "HOST", "--token-file", "/gone"), "'/gone': No such file"),
         (("remote.yaml", "--host", "HOST", "--token-file", "/"), "'/': it is a folder"),
+        (("remote.yaml", "--host", "HOST", "--parameter", "foo=bar"), "has no parameter 'foo'"),
+        (("remote.yaml", "--host", "HOST", "--pipeline-root", "hello"), "root 'hello': expected"),
+        (("remote.yaml", "--host", "HOST", "--pipeline-root", "s3://"), "root 's3://': expected"),
+        (("remote.yaml", "--host", "HOST", "--pipeline-root", "s3://a b"), "root 's3://a b'"),
+        (("remote.yaml", "--host", "HOST", "--experiment", " "), "--experiment ' ': expected a na"),
+        (("remote.yaml", "--host", "HOST", "--experiment", 129 * "x"), "a name of 1 to 128 charac"),
         (("remote.yaml", "--host", "http://"), "'http://': it names no host"),
         (("remote.yaml", "--host", "http://[::1"), "its host or its port"),
         (("remote.yaml", "--host", "http://h:abc"), "its host or its port"),
@@ -430,8 +215,20 @@ def test_command_exits_with_the_runs_end(api: KubeflowApi, laptop: Laptop) -> No
         (("remote.yaml", "--host", "http://h\n"), "blanks"),
     ],
     ids=[
-        *("source", "none", "host", "serving", "registry", "monitor", "parameter", "memory", "cpu"),
-        *("namespace", "account", "image", "token", "folder", "http", "bracket", "port", "large"),
+        *(
+            "source",
+            "none",
+            "host",
+            "serving",
+            "long",
+            "registry",
+            "monitor",
+            "parameter",
+            "memory",
+            "cpu",
+        ),
+        *("namespace", "account", "image", "token", "folder", "foo", "root", "bucket", "blank"),
+        *("unnamed", "longest", "http", "bracket", "port", "large"),
         "line",
     ],
 )
@@ -484,7 +281,17 @@ def test_parameters_and_names_as_kubernetes_writes_them_are_taken() -> None:
     assert len(read_parameters(sizes)) == 5
     digest = f"@sha256:{64 * '0'}"
     for image in ("pipeline", f"localhost:5001/a/b_c:1.0{digest}", "ghcr.io/own/x:V1"):
-        check_names(image, "s3://bucket/runs?region=eu", "pipeline-runner.v1")
+        check_names(image, "s3://bucket/runs?region=eu", "pipeline-runner.v1", 128 * "x")
+    for root in ("", "minio://mlpipeline", "gs://team/runs/"):
+        check_names("", root, "", "Default")
+
+
+def test_longest_namespace_that_a_model_can_be_served_in_is_taken(
+    api: KubeflowApi, laptop: Laptop
+) -> None:
+    given = [str(laptop.folder / "remote.yaml"), "--host", api.address, "--serving", LONG[:-1]]
+    assert CliRunner().invoke(run_commands.app, ["submit", *given]).exit_code == 0
+    assert len(api.runs) == 1
 
 
 def test_wrong_call_is_status_2(laptop: Laptop) -> None:
@@ -549,20 +356,6 @@ def test_pages_without_an_api_behind_them_are_told_apart(api: KubeflowApi) -> No
     api.is_ready = False
     with pytest.raises(KubeflowError, match="its API server is not ready"):
         submitted(api)
-
-
-def test_login_page_in_the_middle_of_a_wait_is_no_run(api: KubeflowApi) -> None:
-    submitted(api)
-    kubeflow = Kubeflow(Place(api.address))
-    api.page = "<!doctype html><title>Log in</title>"
-    looks: list[object] = []
-
-    def look(run: object, _now: object) -> None:
-        looks.append(run)
-        assert len(looks) < 5, "it is taken for a run that has not begun"
-
-    with pytest.raises(KubeflowError, match="a login stands before it"):
-        follow_run(kubeflow, "run-0", look, lambda _: None)
 
 
 def test_nobody_there_is_a_sentence() -> None:
@@ -662,6 +455,43 @@ def test_every_source_of_this_machine_is_refused_by_name(tmp_path: Path) -> None
     assert f"source[0]: got '{str(tmp_path)[:16]}" in str(raised.value)
 
 
+def test_source_that_no_upload_mends_is_refused_before_anything_is_sent(
+    api: KubeflowApi, s3: Any, tmp_path: Path
+) -> None:
+    spec = written(tmp_path, "[a.csv, 'http://localhost/a.csv']")
+    with pytest.raises(SpecProblemsError) as raised:
+        submit_run(spec, submission(api, upload_to="s3://mlpipeline/a"), wait=False)
+    assert [problem.path for problem in raised.value.problems] == ["source[1]"]
+    spec = written(tmp_path, "[a.csv, gone.csv]")
+    with pytest.raises(DataError, match="gone.csv"):
+        submit_run(spec, submission(api, upload_to="s3://mlpipeline/a"), wait=False)
+    assert "Contents" not in s3.list_objects_v2(Bucket="mlpipeline")
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/healthz", 503, "cannot reach Kubeflow Pipelines"),
+        ("/pipelines/names/", 401, "the token is missing or has expired"),
+    ],
+    ids=["away", "token"],
+)
+@pytest.mark.parametrize("command", ["submit", "schedule"])
+def test_kubeflow_that_cannot_be_asked_costs_no_upload(
+    api: KubeflowApi, s3: Any, tmp_path: Path, path: str, status: int, said: str, command: str
+) -> None:
+    api.refuse("GET", path, status, "no")
+    spec, where = written(tmp_path), submission(api, upload_to="s3://mlpipeline/a")
+    acts: dict[str, Callable[[], object]] = {
+        "submit": lambda: submit_run(spec, where, wait=False),
+        "schedule": lambda: create_schedule(spec, where, "@daily"),
+    }
+    with pytest.raises(KubeflowError, match=said):
+        acts[command]()
+    assert "Contents" not in s3.list_objects_v2(Bucket="mlpipeline")
+
+
 def test_tables_of_scikit_learn_are_in_the_image(api: KubeflowApi) -> None:
     spec = parse(SPEC.replace("rows.csv", "sklearn://wine").replace("id: visit\n", ""))
     assert submit_run(spec, submission(api), wait=False) is Exit.DONE
@@ -742,19 +572,9 @@ def test_upload_to_nowhere_starts_no_run(
 ) -> None:
     with pytest.raises(kind, match=re.escape(said)):
         submit_run(written(tmp_path), submission(api, upload_to=folder), wait=False)
-    assert api.asked == []
+    assert (api.runs, api.uploads) == ({}, [])
 
 
 def test_upload_without_credentials_is_a_sentence(api: KubeflowApi, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="needs credentials and there are none"):
         submit_run(written(tmp_path), submission(api, upload_to="s3://mlpipeline/a"), wait=False)
-
-
-def test_evaluation_is_read_from_the_store_where_no_pages_are(
-    api: KubeflowApi, s3: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    key = key_of(root="private/team/v2").removeprefix("mlpipeline/")
-    s3.put_object(Bucket="mlpipeline", Key=key, Body=evaluation(Decision.REFUSED))
-    api.plays = [ended(*STAGES)]
-    assert submitted(api, wait=True, root="minio://mlpipeline/private/team/v2") is Exit.REFUSED
-    assert "refused" in capsys.readouterr().out

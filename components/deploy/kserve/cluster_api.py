@@ -48,7 +48,12 @@ class ClusterApi:
         status, text = self._transport.ask(call, "GET", path, tolerated=(404,))
         if status == 404 and not names_what_is_missing(text):
             raise refusal(call, status, text)
-        return None if status == 404 else _parsed(call, status, text)
+        if status == 404:
+            return None
+        found = _parsed(call, status, text)
+        if not isinstance(found.get("metadata"), dict):
+            raise refusal(call, status, text)
+        return found
 
     def find(self, resource: Resource, namespace: str, name: str) -> tuple[bool, Document | None]:
         """Reads one resource of a kind that the cluster may not know; says whether it does."""
@@ -70,13 +75,20 @@ class ClusterApi:
         token, restarts = "", 0
         while True:
             page = query | ({"continue": token} if token else {})
-            stale = bool(token) and restarts < _RESTARTS
-            answer = self._document(call, "GET", resource.path(namespace), query=page, stale=stale)
-            if answer is None:
+            status, text = self._transport.ask(
+                *(call, "GET", resource.path(namespace)),
+                query=page,
+                tolerated=(410,) if token and restarts < _RESTARTS else (),
+            )
+            if status == 410:
                 # The list grew too old between two pages: from the start, without the first ones.
                 found, token, restarts = [], "", restarts + 1
                 continue
-            found += answer.get("items") or []
+            answer = _parsed(call, status, text)
+            # Go writes a list that was never filled as null.
+            if not isinstance(answer.get("items", ""), list | None):
+                raise refusal(call, status, text)
+            found += answer["items"] or []
             token = (answer.get("metadata") or {}).get("continue") or ""
             if not token:
                 return found
@@ -163,10 +175,15 @@ class ClusterApi:
         return text if status < 400 else ""
 
     def ask(self, namespace: str, service: str, path: str, body: Document) -> Document:
-        """Posts JSON to a Service (`name:port`) through the API server's proxy."""
+        """Posts JSON to a Service (`name:port`) through the API server's proxy, once.
+
+        Raises:
+            ApiError: the server refused, with a reason of Kubernetes; or nobody behind it answered,
+                or somebody with an error.
+        """
         call = Call("create", SERVICES, namespace, service, "proxy")
         where = SERVICES.path(namespace, service, "proxy") + path
-        return self._sent(call, "POST", where, body)
+        return self._sent(call, "POST", where, body, relayed=True)
 
     def _sent(self, call: Call, method: str, path: str, body: Document, **how: Any) -> Document:
         answer = self._document(call, method, path, body=body, **how)
@@ -181,18 +198,19 @@ class ClusterApi:
         path: str,
         *,
         absent: bool = False,
-        stale: bool = False,
         **how: Any,
     ) -> Document | None:
-        """Calls and reads JSON; None where what is asked for may be absent, or too old, and is."""
-        tolerated = (*((404,) if absent else ()), *((410,) if stale else ()))
+        """Calls and reads JSON; None where what is asked for may be absent, and is."""
+        tolerated = (404,) if absent else ()
         status, text = self._transport.ask(call, method, path, tolerated=tolerated, **how)
         return None if status >= 400 else _parsed(call, status, text)
 
 
 def _parsed(call: Call, status: int, text: str) -> Document:
     try:
-        document: Document = json.loads(text)
+        document = json.loads(text)
     except ValueError as exc:
         raise refusal(call, status, text) from exc
+    if not isinstance(document, dict):
+        raise refusal(call, status, text)
     return document

@@ -14,6 +14,8 @@ from components.errors import DeployError
 ALREADY_EXISTS = "AlreadyExists"
 CONFLICT = "Conflict"
 _ROLE = "the Role model-deployer (manifests/base/access/role.yaml)"
+# What a person does from outside of the cluster, and a run in it never.
+_PERSONAL = (("create", "services", "proxy"), ("list", "inferenceservices", ""))
 _SHOWN = 400
 
 
@@ -49,7 +51,7 @@ def refusal(call: Call, status: int, body: str) -> ApiError:
     """
     document = _status(body)
     reason = str(document.get("reason", ""))
-    said = str(document.get("message", "")) or f"an answer that is none of Kubernetes: {body!r:.80}"
+    said = str(document.get("message", "")) or _foreign(status, body)
     details = document.get("details") or {}
     causes = tuple(
         f"{cause.get('field', '')}: {cause.get('message', '')}".removeprefix(": ")
@@ -94,6 +96,11 @@ def _advice(call: Call, status: int, said: str) -> str:
     if status == 403 and ("admission" in said or "exceeded quota" in said):
         # Not RBAC: a webhook or a quota denies with the same status.
         return ""
+    if status == 403 and (call.verb, call.resource.plural, call.subresource) in _PERSONAL:
+        return (
+            "; no Role of Kubeloop's grants that, since no pipeline run needs it: it takes a Role "
+            "of your own"
+        )
     if status == 403:
         kind = f"{call.resource.plural}/{call.subresource}".rstrip("/")
         return (
@@ -108,6 +115,17 @@ def _advice(call: Call, status: int, said: str) -> str:
     return ""
 
 
+def _foreign(status: int, body: str) -> str:
+    """Describes an answer that is no Status; a page may hold what nobody else should read."""
+    if 300 <= status < 400:
+        what = "it sends on to another address, as a login does"
+    elif body.lstrip().startswith("<"):
+        what = "a page, as a proxy or a login shows one"
+    else:
+        what = f"{body!r:.80}"
+    return f"an answer that is none of Kubernetes: {what}"
+
+
 def _status(body: str) -> dict[str, Any]:
     try:
         document = json.loads(body)
@@ -117,5 +135,6 @@ def _status(body: str) -> dict[str, Any]:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    # A terminal would obey other characters, and some of these are a model's own answer.
+    line = "".join(c for c in " ".join(text.split()) if c.isprintable())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

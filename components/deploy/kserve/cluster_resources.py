@@ -53,6 +53,7 @@ class Call:
 INFERENCE_SERVICES = Resource("inferenceservices", "serving.kserve.io", "v1beta1")
 LEASES = Resource("leases", "coordination.k8s.io")
 DEPLOYMENTS = Resource("deployments", "apps")
+AUTOSCALERS = Resource("horizontalpodautoscalers", "autoscaling", "v2")
 PODS = Resource("pods")
 EVENTS = Resource("events")
 SERVICES = Resource("services")

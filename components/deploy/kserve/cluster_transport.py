@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from components.address import without_secrets
 from components.deploy.kserve.cluster_errors import no_answer, refusal, retry_after
 from components.deploy.kserve.cluster_resources import Call
+from components.deploy.kserve.pace import Patience
 from components.errors import DeployError
 
 logger = logging.getLogger(__name__)
@@ -20,15 +22,13 @@ logger = logging.getLogger(__name__)
 Document = dict[str, Any]
 
 _JSON = "application/json"
-# Seconds to connect and to answer; the API server itself gives up after 60.
-_TIMEOUT = (10, 65)
-# 0.3 s doubled up to 10 s, nine waits: 34 to 49 s in all, as an API server takes to restart.
-_TRIES = 10
-_LONGEST_WAIT_S = 10.0
 # What may be asked again: the server was overloaded or on its way up or down. All verbs used here
 # are safe to repeat while nobody else writes: what a repeated one finds changed already is what it
 # wanted. Whether that still holds says who calls.
 _AGAIN = (429, 500, 502, 503, 504)
+# Of what somebody behind the API server answers, or fails to: that it is overloaded says the server
+# itself. How long else to be patient knows who asks; each try may take a dial's 30 s.
+_AGAIN_RELAYED = (429,)
 
 
 class Transport:
@@ -36,12 +36,15 @@ class Transport:
 
     Args:
         client: a `kubernetes.client.ApiClient`.
-        first_wait_s: seconds before the first repetition; each further one waits twice as long.
+        patience: how often it is asked for one answer, and how long is waited.
+        sleep: waits for so many seconds.
     """
 
-    def __init__(self, client: Any, first_wait_s: float) -> None:
+    def __init__(
+        self, client: Any, patience: Patience, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         """Keeps the client; nothing is asked yet."""
-        self._client, self._first_wait_s = client, first_wait_s
+        self._client, self._patience, self._sleep = client, patience, sleep
 
     def ask(
         self,
@@ -53,6 +56,7 @@ class Transport:
         query: dict[str, Any] | None = None,
         content: str = _JSON,
         tolerated: tuple[int, ...] = (),
+        relayed: bool = False,
         again: Callable[[], None] = lambda: None,
     ) -> tuple[int, str]:
         """Calls, again where that may help.
@@ -65,6 +69,7 @@ class Transport:
             query: of the URL.
             content: type of the body.
             tolerated: statuses of 400 and more that are no error.
+            relayed: whether the server passes the call on, and the answer back.
             again: called before each repetition; raises where it must not be made any more.
 
         Returns:
@@ -76,13 +81,15 @@ class Transport:
         """
         from urllib3.exceptions import HTTPError
 
-        for tried in range(1, _TRIES + 1):
-            last, asked_to_wait = tried == _TRIES, 0.0
+        passing = _AGAIN_RELAYED if relayed else _AGAIN
+        for tried in range(1, self._patience.tries + 1):
+            last, asked_to_wait = tried == self._patience.tries, 0.0
             try:
                 status, text, header = self._once(method, path, body, query, content)
             except (HTTPError, OSError) as exc:
                 if last:
-                    raise no_answer(call, self._client.configuration.host, _deepest(exc)) from exc
+                    host = without_secrets(self._client.configuration.host)
+                    raise no_answer(call, host, _deepest(exc)) from exc
             except ValueError:
                 # The client's own error shows the token.
                 msg = (
@@ -94,7 +101,7 @@ class Transport:
             else:
                 if status < 400 or status in tolerated:
                     return status, text
-                if last or status not in _AGAIN:
+                if last or status not in passing:
                     raise refusal(call, status, text)
                 asked_to_wait = retry_after(status, text, header)
             self._wait(call, tried, asked_to_wait)
@@ -102,11 +109,13 @@ class Transport:
         raise AssertionError(str(call))
 
     def _wait(self, call: Call, tried: int, asked_s: float) -> None:
-        backoff = min(_LONGEST_WAIT_S, self._first_wait_s * 2 ** (tried - 1))
+        patience = self._patience
+        backoff = min(patience.longest_wait_s, patience.first_wait_s * 2 ** (tried - 1))
         # Spread, so that many clients that were refused together do not come back together.
-        seconds = max(min(asked_s, 60.0), backoff * random.uniform(0.7, 1.0))  # noqa: S311
+        spread = backoff * random.uniform(0.7, 1.0)  # noqa: S311
+        seconds = max(min(asked_s, patience.longest_asked_s), spread)
         logger.info("trying again call=%s tried=%d wait_s=%.1f", call, tried, seconds)
-        time.sleep(seconds)
+        self._sleep(seconds)
 
     def _once(
         self,
@@ -130,7 +139,7 @@ class Transport:
                 _return_http_data_only=True,
                 # The client would parse a log that looks like JSON.
                 _preload_content=False,
-                _request_timeout=_TIMEOUT,
+                _request_timeout=(self._patience.connect_s, self._patience.answer_s),
             )
         except ApiException as exc:
             if not exc.status:

@@ -6,51 +6,23 @@ growth from one reading to the next, and after a fall what it has counted since.
 
 import math
 import re
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.error import URLError
-from urllib.request import urlopen
+from dataclasses import dataclass, replace
+from urllib.error import HTTPError, URLError
+from urllib.request import Request
+
+from components.deploy.direct import fetch
+from components.deploy.kserve.tally import Tally
 
 REQUESTS = "kubeloop_requests_total"
 DURATIONS = "kubeloop_request_duration_seconds_bucket"
+SECONDS = "kubeloop_request_duration_seconds_sum"
 IN_FLIGHT = "kubeloop_requests_in_flight"
-_READ = (REQUESTS, DURATIONS, IN_FLIGHT)
+_READ = (REQUESTS, DURATIONS, SECONDS, IN_FLIGHT)
 _LINE = re.compile(r"([a-zA-Z_:][\w:]*)\{(.*)\}\s+(\S+)")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 _TIMEOUT_S = 5.0
-_LONGEST = 16 * 1024 * 1024
-
-
-@dataclass
-class Tally:
-    """Requests of one version.
-
-    Attributes:
-        requests: all that were answered.
-        failed: those answered with a status of 500 or more: the server's own failures.
-        within: requests that took at most so many seconds, by bucket bound.
-    """
-
-    requests: float = 0.0
-    failed: float = 0.0
-    within: dict[float, float] = field(default_factory=dict)
-
-    def slower_than(self, seconds: float) -> tuple[float, float]:
-        """How many requests took longer, and of how many, by the next bucket bound above.
-
-        Returns:
-            (0, 0) where no finite bound is as high.
-        """
-        bounds = [bound for bound in self.within if seconds <= bound < math.inf]
-        total = self.within.get(math.inf, 0.0)
-        return (total - self.within[min(bounds)], total) if bounds else (0.0, 0.0)
-
-    def add(self, other: "Tally") -> None:
-        """Adds another's requests."""
-        self.requests += other.requests
-        self.failed += other.failed
-        for bound, count in other.within.items():
-            self.within[bound] = self.within.get(bound, 0.0) + count
 
 
 @dataclass(frozen=True)
@@ -60,23 +32,44 @@ class Reading:
     Attributes:
         values: of what only grows, by series.
         in_flight: requests that were being read or answered.
+        asked: when it was asked for, by `time.monotonic()`.
+        answered: when it was there.
     """
 
     values: dict[tuple[str, str], float]
     in_flight: float = 0.0
+    asked: float = 0.0
+    answered: float = 0.0
+
+    @property
+    def finished(self) -> float:
+        """How many requests had been answered."""
+        return sum(value for (name, _), value in self.values.items() if name == REQUESTS)
 
     def since(self, before: "Reading | None") -> Tally:
-        """What was counted between an earlier reading of the same pod and this one."""
+        """What was counted between an earlier reading of the same pod and this one.
+
+        Raises:
+            ValueError: this one lacks series that the earlier one had, so it is not all of it.
+        """
         old = before.values if before else {}
         if any(value < old.get(series, 0.0) for series, value in self.values.items()):
             # The container began anew: all it counted is since then.
             old = {}
+        # A series never goes while its container runs. Where one did, the next reading, which has
+        # it again, would show all that it ever counted as new.
+        lacking = [name + "{" + key + "}" for name, key in old if (name, key) not in self.values]
+        if lacking:
+            msg = f"{lacking[0]} was there before and is not any more ({len(lacking)} series)"
+            raise ValueError(msg)
         tally = Tally()
         for (name, key), value in self.values.items():
             grown = value - old.get((name, key), 0.0)
             if name == DURATIONS:
                 bound = float(key)
                 tally.within[bound] = tally.within.get(bound, 0.0) + grown
+            elif name == SECONDS:
+                tally.seconds += grown
             else:
                 tally.requests += grown
                 tally.failed += grown if key.startswith("5") else 0.0
@@ -91,8 +84,15 @@ def read_metrics(text: str, model: str) -> Reading:
         model: value of the label `model_name`.
 
     Returns:
-        Requests by status and by bucket, protocols added up; and those in flight.
+        Requests by status and by bucket, and their seconds, protocols added up; and those in
+        flight.
+
+    Raises:
+        ValueError: the text ends in the middle of a line, or has a value that counts nothing.
     """
+    if text and not text.endswith("\n"):
+        msg = f"the text ends with {text[-40:]!r}: expected a whole line, as the format has it"
+        raise ValueError(msg)
     values: dict[tuple[str, str], float] = {}
     in_flight = 0.0
     for name, labels, value in _series(text):
@@ -114,16 +114,18 @@ def scrape(server: str, model: str) -> Reading:
         model: the model's name.
 
     Raises:
-        OSError: the pod does not answer, or answers with an error.
+        OSError: the pod does not answer, or not with a whole answer, or with an error.
         ValueError: the answer is no text of metrics.
     """
+    asked = time.monotonic()
     try:
-        with urlopen(f"{server}/metrics", timeout=_TIMEOUT_S) as answer:  # noqa: S310
-            text = answer.read(_LONGEST).decode("utf-8")
-    except URLError as exc:
-        msg = f"GET {server}/metrics: {exc.reason if not hasattr(exc, 'code') else exc}"
+        body = fetch(Request(f"{server}/metrics"), timeout_s=_TIMEOUT_S)  # noqa: S310
+    except OSError as exc:
+        why = exc.reason if isinstance(exc, URLError) and not isinstance(exc, HTTPError) else exc
+        msg = f"GET {server}/metrics: {why}"
         raise OSError(msg) from exc
-    return read_metrics(text, model)
+    text = body.decode("utf-8")
+    return replace(read_metrics(text, model), asked=asked, answered=time.monotonic())
 
 
 def _series(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
@@ -132,4 +134,8 @@ def _series(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
             continue
         found = _LINE.match(line)
         if found and found[1] in _READ:
-            yield found[1], dict(_LABEL.findall(found[2])), float(found[3])
+            value = float(found[3])
+            if not 0 <= value < math.inf:
+                msg = f"{found[1]} is {found[3]!r}: expected a count or seconds"
+                raise ValueError(msg)
+            yield found[1], dict(_LABEL.findall(found[2])), value

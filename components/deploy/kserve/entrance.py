@@ -1,9 +1,12 @@
 """The way to one variant alone: its own Service, which no route leads to while it is at 0 %.
 
 In a pod the Service is asked itself. From elsewhere, where a rollback may be started, its address
-leads nowhere, and the API server passes the rows on, with the rights of who asks.
+leads nowhere, or to somebody else's machine, which must not get the rows: there the API server
+passes them on, with the rights of who asks. Only where a Service is at one of this machine's own
+loopback addresses, as in a cluster that is one process here, is it asked itself from outside too.
 """
 
+import ipaddress
 import socket
 from functools import partial
 from typing import Any
@@ -21,8 +24,7 @@ from components.errors import DeployError
 
 Document = dict[str, Any]
 
-# The same network answers, or refuses, in milliseconds; another one drops what it is sent.
-_NEAR_S = 2.0
+_HERE_S = 2.0
 # How an API server answers whose way to the pod is blocked: by its own sentence
 # (k8s.io/apimachinery, pkg/util/proxy), by the status of a proxy before it, or not at all.
 _DIALLED = "error trying to reach service"
@@ -64,17 +66,20 @@ def entrance(
     ports = [port for port in spec["ports"] if "grpc" not in str(port.get("name") or "")]
     shown = f"[{host}]" if ":" in host else host
     server = address(ready[0]) if host == "None" else f"http://{shown}:{ports[0]['port']}"
-    if in_a_pod() or _is_near(server):
+    if in_a_pod() or _is_here(server):
         return partial(model_server.infer, server, variant.model), True
     return partial(_through_api, api, namespace, variant, ports[0]["port"]), False
 
 
-def _is_near(server: str) -> bool:
+def _is_here(server: str) -> bool:
+    """Whether somebody listens there, on this machine: nobody else has a loopback address."""
     place = urlsplit(server)
     try:
-        with socket.create_connection((place.hostname or "", place.port or 80), timeout=_NEAR_S):
+        if not ipaddress.ip_address(place.hostname or "").is_loopback:
+            return False
+        with socket.create_connection((place.hostname or "", place.port or 80), timeout=_HERE_S):
             return True
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

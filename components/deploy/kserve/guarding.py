@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from components.deploy.kserve.kserve_service import KServeService
 from components.deploy.kserve.lease import LeaseLostError
 from components.deploy.kserve.newcomer import Newcomer
-from components.deploy.kserve.reasons import clean
+from components.deploy.kserve.reasons import kept
 from components.deploy.kserve.restoring import put_back
 from components.deploy.kserve.site import Site
+from components.deploy.kserve.telling import Say
+from components.deploy.kserve.variants import stable_of
 from components.errors import DeployError
 from components.termination import undisturbed
+
+Document = dict[str, Any]
 
 
 @contextmanager
@@ -25,14 +31,14 @@ def or_back(site: Site, new: Newcomer) -> Iterator[None]:
         # Somebody else decides what is served.
         raise
     except BaseException as exc:
-        reason = clean(str(exc)) or type(exc).__name__
+        reason = _reason(exc)
         try:
             # Whoever is told to end in the middle of it would leave it half done.
             with undisturbed():
                 good = put_back(site, reason)
         except DeployError as failed:
             msg = (
-                f"{exc}; and what was served before could not be put back: {failed}. Run the "
+                f"{reason}; and what was served before could not be put back: {failed}. Run the "
                 "deployment again: it begins with that"
             )
             raise DeployError(msg) from exc
@@ -41,3 +47,42 @@ def or_back(site: Site, new: Newcomer) -> Iterator[None]:
         now = f"version {good.version} is served" if good else "nothing is served"
         msg = f"version {new.version} of {new.spec.name!r} was put back, {now}: {exc}"
         raise DeployError(msg) from exc
+
+
+@contextmanager
+def or_told(service: KServeService, before: Document | None, say: Say) -> Iterator[None]:
+    """Tells what is served where somebody ends the deployment: no error says it then.
+
+    Args:
+        service: the model's, its Lease held.
+        before: how it was read before the deployment; None where there was none.
+        say: is told.
+    """
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        with undisturbed():
+            say(_served(service, before))
+        raise
+
+
+def _served(service: KServeService, before: Document | None) -> str:
+    try:
+        now = service.read()
+    except DeployError as exc:
+        return f"what is served now cannot be read: {exc}"
+    if now is None:
+        return "nothing is served"
+    version = stable_of(now).version
+    if before is not None and stable_of(before).version == version:
+        return f"version {version} is served still"
+    return f"version {version} is served now; bring it into service once more to complete that"
+
+
+def _reason(exc: BaseException) -> str:
+    """Why a deployment ended early, with all that its error quotes of the cluster."""
+    if isinstance(exc, KeyboardInterrupt):
+        return "it was interrupted"
+    return kept(str(exc)) or type(exc).__name__

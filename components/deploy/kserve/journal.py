@@ -6,7 +6,7 @@ KServe to the pods of every variant, and each change of it would restart them al
 
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from components.errors import DeployError
 from components.signature import Frozen
@@ -38,6 +38,9 @@ class Journal(Frozen):
         newest: the highest version that was ever stable: an older one may only come by a rollback.
         good: what to put back; None where nothing was served before.
         reason: why the last deployment was put back; empty where it was not.
+        carrying: the most pods that were seen to carry the last good version's traffic: what it
+            has later, of a part of the traffic, says little.
+        since: when the version that is stable came into service; None where it is not known.
     """
 
     phase: Phase = ""
@@ -45,9 +48,15 @@ class Journal(Frozen):
     newest: int = 0
     good: Good | None = None
     reason: str = ""
+    carrying: int = 0
+    since: AwareDatetime | None = None
+
+    def write(self) -> str:
+        """For the annotation; what is as it is by default is left out, as older ones know it."""
+        return self.model_dump_json(exclude_defaults=True)
 
 
-def read_journal(annotations: dict[str, str], lease: str) -> Journal:
+def read_journal(annotations: dict[str, str], lease: str, namespace: str) -> Journal:
     """Reads what the Lease's annotations hold; an empty journal where they hold none.
 
     Raises:
@@ -59,9 +68,11 @@ def read_journal(annotations: dict[str, str], lease: str) -> Journal:
     try:
         return Journal.model_validate_json(text)
     except ValidationError as exc:
+        kubectl = f"lease {lease} --namespace {namespace}"
         msg = (
-            f"the annotation {ANNOTATION!r} of the Lease {lease!r} is not what deploy wrote "
-            f"there: {exc.error_count()} fields are wrong; see with `kubectl get lease {lease} "
-            "-o yaml` what is served, and remove the annotation"
+            f"the annotation {ANNOTATION!r} of the Lease {lease!r} is not what deploy wrote there, "
+            f"and no version can be deployed: see it with `kubectl get {kubectl} -o yaml`, and, "
+            f"where what is served is right, remove it with `kubectl annotate {kubectl} "
+            f"{ANNOTATION}-`"
         )
         raise DeployError(msg) from exc

@@ -2,16 +2,26 @@
 
 A share of a few requests says little, so a candidate is put back only where chance is no excuse:
 where a version that just keeps to the spec would show as much once in a thousand times at most, by
-the exact binomial test (C. J. Clopper and E. S. Pearson 1934, doi:10.1093/biomet/26.4.404). What
-fails for both alike is no fault of the candidate: where the stable version is beyond the spec in
-the same time too, by the same test, the candidate has to be worse than it, by the exact test of
-two samples (R. A. Fisher 1935, doi:10.2307/2342435). One failed request excuses nobody.
+the exact binomial test. What fails for both alike is no fault of the candidate: where the stable
+version is beyond the spec in the same time too, by the same test, the candidate has to be worse
+than it, by the exact test of two samples. One failed request excuses nobody.
+
+With `max_error_ratio` 0 a version that keeps to the spec never fails, so that chance excuses no
+failed request: one of the candidate's is enough to put it back. Two or more of the stable version's
+are the only excuse, and then too the candidate must not be worse by the exact test of two samples.
+
+A request that is not finished may be its client's fault, who sends it slowly. But the route draws
+lots for each request, so that of those which are in flight at both versions the candidate has no
+more than its percentage, whoever sent them. Where it has more beyond doubt, by the exact binomial
+test again, or where nothing else takes traffic and they last for longer than the server lets a
+client send, they are its own fault.
 """
 
-import math
 from typing import TYPE_CHECKING
 
-from components.deploy.kserve.counters import Tally
+from components.deploy.kserve.chances import chance, chance_beside
+from components.deploy.kserve.tally import Tally
+from components.deploy.kserve.unfinished import Unfinished
 from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 
@@ -22,8 +32,13 @@ if TYPE_CHECKING:
 _CHANCE = 0.001
 # latency_ms is a 99th percentile: one request in a hundred may take longer.
 _SLOW = 0.01
+# One event shows no share: beside an `allowed` of nearly 0 it would excuse whoever has hundreds.
+_EXCUSING = 2
 # A request or two may have come in just now, or come from a client that sends slowly.
 _HANGING = 3
+# The server waits for the rest of a body for 30 s (`body_seconds` in components/serve/limits.py)
+# and then refuses it; what lasts half as long again is not waiting for its client any more.
+HANGING_S = 45.0
 
 
 def judge(candidate: Tally, stable: Tally, serve: "Serve", variant: Variant) -> None:
@@ -59,6 +74,36 @@ def judge(candidate: Tally, stable: Tally, serve: "Serve", variant: Variant) -> 
         raise DeployError(msg)
 
 
+def judge_unfinished(
+    candidate: Unfinished, stable: Unfinished, serve: "Serve", variant: Variant
+) -> None:
+    """Refuses a candidate that leaves requests unfinished beyond doubt.
+
+    Args:
+        candidate: what it took and has not finished, and what it has.
+        stable: the same of the stable version.
+        serve: max_error_ratio and latency_ms.
+        variant: the candidate, with its percentage of the traffic; 100 where the stable version is
+            gone, or cannot be asked.
+
+    Raises:
+        DeployError: it does; says how many and for how long.
+    """
+    taken, others = round(candidate.taken), round(stable.taken)
+    budget_s = serve.latency_ms / 1000
+    slow = round(candidate.longer_than(budget_s))
+    # Each one of the stable version's counts, however new: it may excuse, and must not accuse.
+    both = slow + round(stable.in_flight)
+    by_lot = chance(slow, both, variant.percent / 100)
+    if by_lot < _CHANCE and chance(slow, taken, _SLOW) < _CHANCE:
+        raise DeployError(_hanging(slow, budget_s, candidate, stable, variant))
+    stuck, others_stuck = (round(side.longer_than(HANGING_S)) for side in (candidate, stable))
+    if stuck >= _HANGING and _exceeds(
+        (stuck, taken), (others_stuck, others), serve.max_error_ratio
+    ):
+        raise DeployError(_hanging(stuck, HANGING_S, candidate, stable, variant))
+
+
 def judge_hanging(candidate: Tally, in_flight: float, seconds: float, variant: Variant) -> None:
     """Refuses a candidate that takes requests and finishes none, which no other count shows.
 
@@ -79,71 +124,22 @@ def judge_hanging(candidate: Tally, in_flight: float, seconds: float, variant: V
         raise DeployError(msg)
 
 
+def _hanging(
+    count: int, seconds: float, candidate: Unfinished, stable: Unfinished, variant: Variant
+) -> str:
+    return (
+        f"version {variant.version} of {variant.model!r} hangs: of {candidate.taken:.0f} requests "
+        f"{count} or more are not finished after {seconds:g} s; of the stable version's "
+        f"{stable.taken:.0f} there are {stable.in_flight:.0f} in flight"
+    )
+
+
 def _exceeds(candidate: tuple[float, float], stable: tuple[float, float], allowed: float) -> bool:
     """Whether `(events, trials)` of a candidate are beyond what is allowed, and its own fault."""
     mine = round(candidate[0]), round(candidate[1])
     others = round(stable[0]), round(stable[1])
     if chance(*mine, allowed) >= _CHANCE:
         return False
-    return chance(*others, allowed) >= _CHANCE or chance_beside(mine, others) < _CHANCE
-
-
-def chance(events: int, trials: int, share: float) -> float:
-    """The probability of so many events or more, where each trial has one with that share.
-
-    Args:
-        events: from 0 to `trials`.
-        trials: independent of each other.
-        share: from 0 to 1.
-
-    Returns:
-        The upper tail of the binomial distribution; 1 where no more came than is to be expected.
-    """
-    if events <= trials * share or not 0 < share < 1:
-        return 1.0 if events <= trials * share else 0.0
-    # The first term by logarithms, since factorials overflow; each further one by its ratio.
-    log_term = (
-        _log_ways(trials, events)
-        + events * math.log(share)
-        + (trials - events) * math.log1p(-share)
-    )
-    term = total = math.exp(log_term)
-    for count in range(events, trials):
-        term *= (trials - count) / (count + 1) * share / (1 - share)
-        total += term
-        if term < total * 1e-9:
-            break
-    return total
-
-
-def chance_beside(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """The probability that one sample has so many of all events or more, were both alike.
-
-    Args:
-        one: events and trials of the sample in question.
-        other: events and trials of the one beside it.
-
-    Returns:
-        The upper tail of the hypergeometric distribution: Fisher's exact test, one-sided; 1 where
-        the sample has no more than its share.
-    """
-    (events, trials), (more, beside) = one, other
-    both = events + more
-    if events * (trials + beside) <= both * trials:
-        return 1.0
-    log_term = (
-        _log_ways(trials, events) + _log_ways(beside, more) - _log_ways(trials + beside, both)
-    )
-    term = total = math.exp(log_term)
-    for count in range(events, min(trials, both)):
-        left = both - count
-        term *= (trials - count) / (count + 1) * left / (beside - left + 1)
-        total += term
-        if term < total * 1e-9:
-            break
-    return total
-
-
-def _log_ways(trials: int, events: int) -> float:
-    """The logarithm of the binomial coefficient."""
-    return math.lgamma(trials + 1) - math.lgamma(events + 1) - math.lgamma(trials - events + 1)
+    if others[0] < _EXCUSING or chance(*others, allowed) >= _CHANCE:
+        return True
+    return chance_beside(mine, others) < _CHANCE

@@ -10,6 +10,7 @@ from components.deploy.kserve.cluster_errors import CONFLICT, ApiError
 from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES
 from components.deploy.kserve.lease import Lease, LeaseLostError
 from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.telling import Say, Spell, note
 from components.deploy.kserve.variants import is_ours, version_of
 from components.errors import DeployError
 
@@ -39,14 +40,22 @@ class KServeService:
         name: of the model.
         lease: must be held for every write.
         pace: how often to look, and how long to wait until one that is deleted is gone.
+        say: is told what is waited for.
     """
 
     def __init__(
-        self, api: ClusterApi, namespace: str, name: str, *, lease: Lease, pace: Pace
+        self,
+        api: ClusterApi,
+        namespace: str,
+        name: str,
+        *,
+        lease: Lease,
+        pace: Pace,
+        say: Say = note,
     ) -> None:
         """Keeps what to read and write with."""
         self._api, self._namespace, self._name = api, namespace, name
-        self._lease, self._pace = lease, pace
+        self._lease, self._pace, self._say = lease, pace, say
 
     def read(self) -> Document | None:
         """Reads it; None where the model has none. One that is being deleted is waited for.
@@ -54,7 +63,7 @@ class KServeService:
         Raises:
             DeployError: it is somebody else's, or it is being deleted for too long.
         """
-        until = time.monotonic() + self._pace.ready_s
+        until, spell = time.monotonic() + self._pace.ready_s, Spell(self._say, self._pace)
         while True:
             service = read_service(self._api, self._namespace, self._name)
             if service is None or not service["metadata"].get("deletionTimestamp"):
@@ -67,6 +76,7 @@ class KServeService:
                     f"{finalizers}; is KServe's controller running?"
                 )
                 raise DeployError(msg)
+            spell.goes_on(f"the deleted InferenceService {self._name!r} to be gone")
             time.sleep(self._pace.poll_s)
 
     def await_absent(self) -> None:

@@ -17,8 +17,9 @@ from components.deploy.kserve.cluster_api import ClusterApi, Document
 from components.deploy.kserve.cluster_errors import ALREADY_EXISTS, CONFLICT, ApiError
 from components.deploy.kserve.cluster_resources import LEASES
 from components.deploy.kserve.journal import ANNOTATION, Journal, read_journal
-from components.deploy.kserve.lease_document import is_free, lease_name, moment, taken
+from components.deploy.kserve.lease_document import is_free, lease_name, moment, occupied, taken
 from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.telling import Say, Spell, note
 from components.errors import DeployError, KubeloopError
 
 logger = logging.getLogger(__name__)
@@ -42,17 +43,21 @@ class Lease:
         namespace: of the model.
         model: its name.
         pace: its duration, and how long another holder is waited for.
+        say: is told who is waited for.
 
     Attributes:
         name: of the Lease.
         journal: what it holds on record.
     """
 
-    def __init__(self, api: ClusterApi, namespace: str, model: str, pace: Pace) -> None:
+    def __init__(
+        self, api: ClusterApi, namespace: str, model: str, pace: Pace, *, say: Say = note
+    ) -> None:
         """Prepares; nothing is asked yet."""
         self.name = lease_name(model)
         self.journal = Journal()
         self._api, self._namespace, self._model, self._pace = api, namespace, model, pace
+        self._say = say
         self._holder = f"{socket.gethostname()}_{secrets.token_hex(4)}"
         self._document: Document = {}
         self._renewed = 0.0
@@ -67,9 +72,14 @@ class Lease:
         Raises:
             DeployError: another deployment holds it for longer than `queue_s`.
         """
-        self._acquire()
+        try:
+            self._acquire()
+        except BaseException as exc:
+            if not isinstance(exc, Exception):
+                self._say("nothing was changed")
+            raise
         metadata = self._document["metadata"]
-        self.journal = read_journal(metadata.get("annotations") or {}, self.name)
+        self.journal = read_journal(metadata.get("annotations") or {}, self.name, self._namespace)
         self._thread.start()
         return self
 
@@ -145,6 +155,7 @@ class Lease:
     def _acquire(self) -> None:
         until = time.monotonic() + self._pace.queue_s
         seen, since = "", time.monotonic()
+        spell = Spell(self._say, self._pace)
         while True:
             found = self._api.get(LEASES, self._namespace, self.name)
             if self._take(found, since, seen):
@@ -152,14 +163,11 @@ class Lease:
             spec = (found or {}).get("spec") or {}
             mark = f"{spec.get('holderIdentity')} {spec.get('renewTime')}"
             if mark != seen:
-                logger.info("waiting for another deployment lease=%s holder=%s", self.name, mark)
                 seen, since = mark, time.monotonic()
+            other = f"another deployment of {self._model!r}"
+            spell.goes_on(f"{other} to end: {occupied(found)}", about=mark.split()[0])
             if time.monotonic() > until:
-                msg = (
-                    f"another deployment of {self._model!r} goes on: {spec.get('holderIdentity')!r}"
-                    f" holds the Lease {self.name!r} in namespace {self._namespace!r}; wait for "
-                    "its end and run this one again"
-                )
+                msg = f"{other} goes on: {occupied(found)}; wait for its end and run this one again"
                 raise DeployError(msg)
             time.sleep(min(self._pace.poll_s, self._pace.lease_s))
 
@@ -225,7 +233,7 @@ class Lease:
         metadata.pop("managedFields", None)
         if journal is not None:
             annotations = dict(metadata.get("annotations") or {})
-            metadata["annotations"] = annotations | {ANNOTATION: journal.model_dump_json()}
+            metadata["annotations"] = annotations | {ANNOTATION: journal.write()}
         spec: dict[str, Any] = self._document["spec"] | {"renewTime": moment()}
         if holder is not None:
             spec["holderIdentity"] = holder

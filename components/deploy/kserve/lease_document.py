@@ -27,6 +27,18 @@ def holder_of(document: Document | None) -> str:
     return str(spec.get("holderIdentity") or "")
 
 
+def occupied(document: Document | None) -> str:
+    """Says who holds a Lease, for people who wait for its end."""
+    if document is None:
+        return "it was quicker"
+    metadata, spec = document["metadata"], document.get("spec") or {}
+    seconds = float(spec.get("leaseDurationSeconds") or 0)
+    return (
+        f"{spec.get('holderIdentity')!r} holds the Lease {metadata.get('name')!r} in namespace "
+        f"{metadata.get('namespace')!r}, which is free {seconds:g} s after one that was killed"
+    )
+
+
 def is_free(found: Document, since: float, seen: str) -> bool:
     """Whether nobody holds a Lease: it was given back, or was not seen to change for its duration.
 

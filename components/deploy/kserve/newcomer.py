@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from components.deploy.kserve.cluster_errors import ApiError
 from components.deploy.kserve.entrance import entrance
 from components.deploy.kserve.site import Site
+from components.deploy.kserve.telling import Spell
 from components.deploy.kserve.variants import Variant
 from components.deploy.model_server import CallError
 from components.deploy.proving import Ask, prove
@@ -51,6 +52,11 @@ class Newcomer:
         """How many pods it has at least."""
         return int(self.rendered["spec"]["predictor"]["minReplicas"])
 
+    @property
+    def most(self) -> int:
+        """How many pods it has at most."""
+        return int(self.rendered["spec"]["predictor"]["maxReplicas"])
+
     def named(self, name: str) -> Document:
         """Its predictor, under a name of KServe's; empty for none."""
         predictor = dict(self.rendered["spec"]["predictor"])
@@ -62,7 +68,8 @@ def prove_alone(site: Site, new: Newcomer, variant: Variant, ready: list[Documen
 
     A Service follows its pods' readiness later, node by node, and refuses connections until then
     (Kubernetes, "Virtual IPs and Service Proxies"): whoever gives no answer is asked again for
-    `answer_s`. Other answers, errors and slow ones are not asked for twice.
+    `answer_s`. Other answers, errors and slow ones are not asked for twice, and neither is an API
+    server that does not let the rows pass.
 
     Args:
         site: where.
@@ -80,11 +87,11 @@ def prove_alone(site: Site, new: Newcomer, variant: Variant, ready: list[Documen
         return 0.0
     ask, quick = entrance(site.api, site.namespace, variant, ready)
     budget_s = new.spec.serve.latency_ms / 1000 if quick else math.inf
-    return prove(_patient(site, ask), new.manifest, budget_s=budget_s)
+    return prove(_patient(site, ask, variant), new.manifest, budget_s=budget_s)
 
 
-def _patient(site: Site, ask: Ask) -> Ask:
-    until = time.monotonic() + site.pace.answer_s
+def _patient(site: Site, ask: Ask, variant: Variant) -> Ask:
+    until, spell = time.monotonic() + site.pace.answer_s, Spell(site.say, site.pace)
 
     def again(rows: list[dict[str, Any]]) -> list[Any]:
         while True:
@@ -92,12 +99,20 @@ def _patient(site: Site, ask: Ask) -> Ask:
             try:
                 return ask(rows)
             except (ApiError, CallError) as exc:
-                if exc.status not in _NOBODY or time.monotonic() > until:
+                if not _passes(exc) or time.monotonic() > until:
                     raise
                 logger.info("asking again: %s", exc)
+                spell.goes_on(f"the Service {variant.service!r} to answer")
             time.sleep(site.pace.poll_s)
 
     return again
+
+
+def _passes(exc: ApiError | CallError) -> bool:
+    """Whether a failed call may succeed a moment later."""
+    # An API server has a reason for its own errors; the model's, which it passes on, has none.
+    own = isinstance(exc, ApiError) and exc.status == 500 and exc.reason
+    return exc.status in _NOBODY or bool(own)
 
 
 def proof_of(

@@ -1,6 +1,34 @@
-"""How long a deployment waits for what: every duration of it, in one place."""
+"""How long is waited for what, by a deployment and by a person: every duration in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an API server is asked for one answer; the defaults are a deployment's.
+
+    Attributes:
+        tries: how often it is asked at most.
+        connect_s: seconds to connect.
+        answer_s: seconds to answer; the API server itself gives up after 60.
+        first_wait_s: seconds before it is asked again; doubled each time. Nine waits from 0.3 s
+            are 34 to 49 s in all, as an API server takes to restart.
+        longest_wait_s: what they are doubled up to.
+        longest_asked_s: seconds for which it is left alone where it asks for that.
+    """
+
+    tries: int = 10
+    connect_s: float = 10.0
+    answer_s: float = 65.0
+    first_wait_s: float = 0.3
+    longest_wait_s: float = 10.0
+    longest_asked_s: float = 60.0
+
+
+DEPLOYMENT = Patience()
+# Who looks at a terminal has the sentence after a quarter of a minute where an API server accepts
+# and stays silent, and after two seconds where there is none.
+PERSON = Patience(tries=3, connect_s=3.0, answer_s=5.0, longest_wait_s=1.0, longest_asked_s=5.0)
 
 
 @dataclass(frozen=True)
@@ -22,6 +50,7 @@ class Pace:
             renewals. Kubernetes' own components use 15 s.
         queue_s: for which another deployment of the same model is waited for.
         retry_s: before a failed request is made again; doubled each time.
+        told_s: after which is told what is waited for.
     """
 
     poll_s: float = 2.0
@@ -32,7 +61,13 @@ class Pace:
     drain_s: float = 30.0
     lease_s: float = 30.0
     queue_s: float = 3600.0
-    retry_s: float = 0.3
+    retry_s: float = DEPLOYMENT.first_wait_s
+    told_s: float = 3.0
+
+    @property
+    def patience(self) -> Patience:
+        """With the API server."""
+        return replace(DEPLOYMENT, first_wait_s=self.retry_s)
 
 
 PACE = Pace()

@@ -4,27 +4,32 @@ Plain data in, a judgement out; the words of the kubelet and the scheduler are p
 are. Reasons are those of Kubernetes (pkg/kubelet/images, pkg/kubelet/kuberuntime, the scheduler).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 Document = dict[str, Any]
 
 SERVER = "kserve-container"
 _HTTP_PORT = 8080
+# Two clocks of a cluster are rarely that far apart: certificates and tokens would not hold.
+_CLOCKS_APART_S = 300.0
 # No waiting mends these: what is written in the pod's spec is wrong.
 _FINAL = {
     "InvalidImageName": "has an image name that is none",
     "ErrImageNeverPull": "lacks its image on the node, and may not pull it",
-    "CreateContainerConfigError": "cannot be made as it is configured",
-    "CreateContainerError": "cannot be made",
-    "RunContainerError": "cannot be started",
 }
-# The kubelet goes on trying. A registry or a store that was away for a moment is back in a minute.
+# The kubelet goes on trying. A registry or a store that was away for a moment is back in a minute,
+# and so is a ConfigMap that the node had not heard of yet, or a container's name that was taken.
 _OFTEN_PASSING = {
     "CrashLoopBackOff": "crashes",
     "ImagePullBackOff": "cannot pull its image",
     "ErrImagePull": "cannot pull its image",
+    "CreateContainerConfigError": "cannot be made as it is configured",
+    "CreateContainerError": "cannot be made",
+    "RunContainerError": "cannot be started",
 }
 
 
@@ -62,9 +67,36 @@ def has_ended(pod: Document) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
 
 
+def lost_its_server(pod: Document) -> bool:
+    """Whether a pod that goes on has a server that is not ready.
+
+    Where a node is out of reach its pods are not ready either, but their containers are as they
+    were when it was last heard of (pkg/controller/nodelifecycle): that is no fault of the server's.
+    """
+    if is_ready(pod) or is_leaving(pod) or has_ended(pod):
+        return False
+    found = [status for status in _containers(pod) if status.get("name") == SERVER]
+    return any(status.get("ready") is False for status in found)
+
+
+def age_s(pod: Document) -> float:
+    """How many seconds ago a pod was made, at most; infinite where that is not known."""
+    try:
+        made = datetime.fromisoformat(str(pod["metadata"].get("creationTimestamp")))
+    except ValueError:
+        return math.inf
+    return max(0.0, (datetime.now(UTC) - made).total_seconds()) + _CLOCKS_APART_S
+
+
 def restarts(pod: Document) -> int:
     """How often containers of a pod have begun anew."""
     return sum(int(status.get("restartCount") or 0) for status in _containers(pod))
+
+
+def server_restarts(pod: Document) -> int:
+    """How often a pod's server has begun anew, whatever became of those that run before it."""
+    found = [status for status in _containers(pod) if status.get("name") == SERVER]
+    return sum(int(status.get("restartCount") or 0) for status in found)
 
 
 def address(pod: Document) -> str:
@@ -88,6 +120,16 @@ def trouble(pod: Document) -> Trouble | None:
         return None
     found = [*_troubles(pod), *_unplaced(pod)]
     return min(found, key=lambda one: (not one.final, not one.often_passing), default=None)
+
+
+def last_end(pod: Document) -> Trouble | None:
+    """Says how a pod's server ended before it began anew; None where its status does not tell."""
+    for status in _containers(pod):
+        ended = (status.get("lastState") or {}).get("terminated")
+        if status.get("name") == SERVER and ended:
+            text = f"container {SERVER!r} crashed and began anew{_ending(ended)}"
+            return Trouble(text, final=False, container=SERVER, previous=True)
+    return None
 
 
 def _troubles(pod: Document) -> Iterator[Trouble]:

@@ -10,6 +10,7 @@ from components.deploy.kserve.cluster_resources import ROUTES
 from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.pods import has_ended, is_leaving, is_ready, restarts
 from components.deploy.kserve.reasons import Reason, clean, explain, pods_of
+from components.deploy.kserve.telling import Say, Spell, note
 from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 
@@ -26,13 +27,21 @@ class Waiting:
         namespace: of the model.
         pace: how long, and how often to look.
         check: called before each look; raises where waiting has become pointless.
+        say: is told what is waited for.
     """
 
     def __init__(
-        self, api: ClusterApi, namespace: str, pace: Pace, check: Callable[[], None]
+        self,
+        api: ClusterApi,
+        namespace: str,
+        pace: Pace,
+        check: Callable[[], None],
+        *,
+        say: Say = note,
     ) -> None:
         """Keeps what to wait with."""
         self._api, self._namespace, self._pace, self._check = api, namespace, pace, check
+        self._say = say
 
     def for_pods(self, variant: Variant, count: int) -> list[Document]:
         """Waits until so many pods of a variant are ready.
@@ -45,6 +54,7 @@ class Waiting:
         """
         until, told = time.monotonic() + self._pace.ready_s, ""
         passing_since: float | None = None
+        spell = self._spell()
         while True:
             self._check()
             pods = [p for p in pods_of(self._api, self._namespace, variant) if not is_leaving(p)]
@@ -59,6 +69,7 @@ class Waiting:
             if why.text != told:
                 logger.info("waiting version=%d ready=%d %s", variant.version, len(ready), why.text)
                 told = why.text
+            spell.goes_on(_coming(variant, len(ready), count, why))
             if why.often_passing:
                 passing_since = passing_since or now
             elif not any(restarts(pod) for pod in coming):
@@ -70,18 +81,22 @@ class Waiting:
                 raise DeployError(self._failure(variant, count, len(ready), why))
             time.sleep(self._pace.poll_s)
 
-    def for_route(self, model: str, shares: dict[str, int]) -> None:
+    def for_route(
+        self, model: str, shares: dict[str, int], meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         """Waits until the gateway gives each Service its percentage.
 
         Args:
             model: the InferenceService, which its route is named as.
             shares: percentage by Service; those of 0 may be absent from the route.
+            meanwhile: called after each look that found another route; raises where it never comes,
+                as KServe gives no share to a candidate that is not ready.
 
         Raises:
             DeployError: it does not in `ready_s`.
         """
         wanted = {name: share for name, share in shares.items() if share}
-        until = time.monotonic() + self._pace.ready_s
+        until, spell = time.monotonic() + self._pace.ready_s, self._spell()
         while True:
             self._check()
             _, route = self._api.find(ROUTES, self._namespace, model)
@@ -96,6 +111,8 @@ class Waiting:
                     "KServe's controller and the Gateway's status"
                 )
                 raise DeployError(msg)
+            spell.goes_on(f"the HTTPRoute {model!r} to give {_said(wanted)}")
+            meanwhile()
             time.sleep(self._pace.poll_s)
 
     def for_endpoint(self, read: Callable[[], Document | None]) -> Document:
@@ -108,17 +125,22 @@ class Waiting:
             It, as it is then.
 
         Raises:
-            DeployError: it does not in `ready_s`; with KServe's own reason.
+            DeployError: it does not in `ready_s`, with KServe's own reason; or somebody deleted it.
         """
-        until = time.monotonic() + self._pace.ready_s
+        until, spell = time.monotonic() + self._pace.ready_s, self._spell()
         while True:
             self._check()
             service = read()
-            states = ((service or {}).get("status") or {}).get("conditions") or []
-            is_there = any(o["type"] == "Ready" and o.get("status") == "True" for o in states)
-            if service is not None and is_there:
+            if service is None:
+                msg = (
+                    f"the InferenceService in namespace {self._namespace!r} was deleted while its "
+                    "version came up: run the deployment again"
+                )
+                raise DeployError(msg)
+            states = (service.get("status") or {}).get("conditions") or []
+            if any(o["type"] == "Ready" and o.get("status") == "True" for o in states):
                 return service
-            if service is None or time.monotonic() > until:
+            if time.monotonic() > until:
                 said = [
                     f"{one['type']}: {one.get('reason', '')} {one.get('message', '')}".strip()
                     for one in states
@@ -129,11 +151,12 @@ class Waiting:
                     f"s: {clean('; '.join(said)) or 'KServe gives no reason'}"
                 )
                 raise DeployError(msg)
+            spell.goes_on("KServe to say that the InferenceService, whose pods are ready, is too")
             time.sleep(self._pace.poll_s)
 
     def until_gone(self, variant: Variant) -> None:
         """Waits until no pod of a variant is left; one that hangs is told, and no failure."""
-        until = time.monotonic() + self._pace.ready_s
+        until, spell = time.monotonic() + self._pace.ready_s, self._spell()
         while True:
             self._check()
             left = [
@@ -145,7 +168,11 @@ class Waiting:
                 names = ", ".join(repr(pod["metadata"]["name"]) for pod in left)
                 logger.warning("pods do not leave version=%d pods=%s", variant.version, names)
                 return
+            spell.goes_on(f"{len(left)} pods of version {variant.version} to leave")
             time.sleep(self._pace.poll_s)
+
+    def _spell(self) -> Spell:
+        return Spell(self._say, self._pace)
 
     def _failure(self, variant: Variant, count: int, ready: int, why: Reason) -> str:
         took = "" if why.final else f" after {self._pace.ready_s:g} s"
@@ -155,6 +182,15 @@ class Waiting:
             f"version {variant.version} of {variant.model!r} does not come up{took}: {ready} of "
             f"{count} pods are ready; {why.text or 'the cluster gives no reason'}"
         )
+
+
+def _coming(variant: Variant, ready: int, count: int, why: Reason) -> str:
+    found = f"the pods of version {variant.version}: {ready} of {count} are ready"
+    return f"{found}; {clean(why.text)}" if why.text else found
+
+
+def _said(shares: dict[str, int]) -> str:
+    return ", ".join(f"{service!r} {percent} %" for service, percent in shares.items())
 
 
 def _shares(route: Document) -> dict[str, int]:

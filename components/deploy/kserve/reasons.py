@@ -10,7 +10,7 @@ from typing import Any
 
 from components.deploy.kserve.cluster_api import ClusterApi
 from components.deploy.kserve.cluster_resources import DEPLOYMENTS, EVENTS, PODS
-from components.deploy.kserve.pods import Trouble, is_ready, trouble
+from components.deploy.kserve.pods import Trouble, is_ready, last_end, trouble
 from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 
@@ -19,7 +19,15 @@ Document = dict[str, Any]
 _LOG_LINES = 5
 _EVENTS = 3
 _LONGEST = 300
+# What is kept on record of a failure holds all that is quoted here of one pod: the reason, five
+# lines of its log and three events. An annotation may have 256 KiB (Kubernetes,
+# TotalAnnotationSizeLimitB).
+_LONGEST_KEPT = 4000
 _HIDDEN = "***"
+# Colours and the like, as a container's log has them (ECMA-48: CSI, and OSC with its text).
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
+)
 _NAME = (
     r"(?i)((?:secret|token|passw(?:or)?d|passphrase|(?<![a-z])pwd\b|credential|signature"
     r"|(?<![a-z])sig\b|(?:access|account|shared|private|api)[_-]?key(?:[_-]?id)?)"
@@ -102,13 +110,35 @@ def explain(api: ClusterApi, namespace: str, variant: Variant, pods: list[Docume
     return _without_pods(api, namespace, variant)
 
 
+def explain_restart(api: ClusterApi, namespace: str, pod: Document) -> str:
+    """Says why a container of a pod began anew, be the pod ready again or not."""
+    cause = trouble(pod) or last_end(pod)
+    if cause:
+        return _quoted(api, namespace, pod, cause)
+    said = f"a container of pod {pod['metadata']['name']!r} crashed and began anew"
+    return said + _events(api, namespace, pod)
+
+
 def clean(text: str) -> str:
     """Puts text of a cluster on one line of bounded length, without what looks like a secret."""
+    return _line(text, _LONGEST)
+
+
+def kept(text: str) -> str:
+    """Puts a whole reason on one line, with all that it quotes, to be kept on record."""
+    return _line(text, _LONGEST_KEPT)
+
+
+def _line(text: str, longest: int) -> str:
     line = " ".join(_hidden(text).split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def _hidden(text: str) -> str:
+    """Leaves out what looks like a secret, and what a terminal would obey instead of showing it."""
+    # First, since it may stand in the middle of a name by which a secret is known.
+    text = _ESCAPES.sub("", text)
+    text = "".join(c for c in text if c.isprintable() or c.isspace())
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

@@ -35,25 +35,33 @@ def put_back(site: Site, reason: str) -> Good | None:
         reason: why; kept on record.
 
     Returns:
-        What is served now; None for nothing, where nothing was served before.
+        What is served now; None for nothing, where nothing was served before. What somebody else
+        put into the place of a first version stays, and is served.
 
     Raises:
         DeployError: it could not be put back; the next deployment tries again.
     """
-    journal = site.lease.journal
-    if journal.phase != "restoring":
-        journal = journal.model_copy(update={"phase": "restoring", "reason": reason})
-        site.lease.keep(journal)
+    journal = site.lease.journal.model_copy(update={"phase": "restoring", "reason": reason})
+    site.lease.keep(journal)
     service = site.service.read()
     logger.info("putting back good=%s reason=%s", journal.good and journal.good.version, reason)
-    if service is not None and journal.good is None:
-        site.service.delete(service)
-        site.service.await_absent()
-    elif service is not None and journal.good is not None:
-        _restore(site, service, journal.good)
-    record = {"version": journal.version, "newest": journal.newest, "reason": journal.reason}
-    site.lease.keep(Journal.model_validate(record))
-    return journal.good if service is not None else None
+    good = journal.good
+    if service is not None and good is None:
+        if stable_of(service).version == journal.version:
+            site.service.delete(service)
+            site.service.await_absent()
+        else:
+            good = good_of(service)
+    elif service is not None and good is not None:
+        _restore(site, service, good)
+    record = Journal(
+        version=journal.version,
+        newest=journal.newest,
+        reason=journal.reason,
+        since=journal.since if good else None,
+    )
+    site.lease.keep(record)
+    return good if service is not None else None
 
 
 def _restore(site: Site, service: Document, good: Good) -> None:
@@ -100,9 +108,7 @@ def _reverse(site: Site, service: Document, good: Good) -> None:
         site.service.change(lambda now: with_predictor(now, predictor))
         site.waiting.for_pods(Variant(back.model, promoted.name, good.version, 100), least)
         return
-    site.service.change(
-        lambda now: with_candidate(now, good_of(now), good.predictor, percent=100, pods=least)
-    )
+    site.service.change(lambda now: _beside(now, good, least))
     site.waiting.for_pods(back, least)
     if any(is_ready(pod) for pod in pods_of(site.api, site.namespace, promoted)):
         site.waiting.for_route(back.model, {back.service: 100})
@@ -110,6 +116,17 @@ def _reverse(site: Site, service: Document, good: Good) -> None:
     site.service.change(lambda now: with_predictor(now, good.predictor))
     site.waiting.until_gone(promoted)
     site.waiting.for_pods(back, least)
+
+
+def _beside(service: Document, good: Good, pods: int) -> Document:
+    """The document in which the last good version stands beside the promoted one, with all traffic.
+
+    Where it stands there already the promoted one was given its pods before, and gets no more.
+    """
+    there = candidate_of(service)
+    if there is not None and there.version == good.version:
+        return with_predictor(service, service["spec"]["predictor"], keeping_candidate=True)
+    return with_candidate(service, good_of(service), good.predictor, percent=100, pods=pods)
 
 
 def _least(good: Good) -> int:

@@ -15,20 +15,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from components.deploy.hosts import check_names
 from components.deploy.inference_service import render
+from components.deploy.kserve.autoscalers import sweep_autoscalers
 from components.deploy.kserve.cluster_connection import connect
 from components.deploy.kserve.cluster_resources import ROUTES
-from components.deploy.kserve.leftovers import clear, refuse_older
+from components.deploy.kserve.guarding import or_told
+from components.deploy.kserve.kserve_service import KServeService
+from components.deploy.kserve.lease import Lease, LeaseLostError
+from components.deploy.kserve.leftovers import clear, refuse_older, refuse_overtaken
 from components.deploy.kserve.newcomer import Newcomer
 from components.deploy.kserve.pace import PACE, Pace
 from components.deploy.kserve.site import Site, site
 from components.deploy.kserve.taking_over import confirm, first, in_place, step_by_step
-from components.deploy.kserve.variants import stable_of
+from components.deploy.kserve.telling import Say, note
+from components.deploy.kserve.variants import newest_asked, stable_of
 from components.deploy.serving import Proof
 from components.errors import DeployError, SpecError
 
 if TYPE_CHECKING:
     from components.bundle import Manifest
+    from components.champion import Champion
     from components.spec import Spec
 
 logger = logging.getLogger(__name__)
@@ -54,13 +61,28 @@ class Release:
     manifest: "Manifest | None" = None
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a rollback is to serve.
+
+    Attributes:
+        spec: name, sizes, replicas and latency budget: the one that the version was trained by.
+        release: the version.
+    """
+
+    spec: "Spec"
+    release: Release
+
+
 def roll_out(
     spec: "Spec",
     release: Release,
     *,
     namespace: str,
     monitor: str,
+    compared: "Champion | None" = None,
     introduce: Callable[[], None] = lambda: None,
+    say: Say = note,
     pace: Pace = PACE,
 ) -> Proof:
     """Brings a version into service; where it is in service already, nothing changes.
@@ -70,7 +92,10 @@ def roll_out(
         release: the version.
         namespace: where to serve it.
         monitor: base URL of the monitor as the pods reach it.
+        compared: the champion that the version was held against; None where it was held against
+            none.
         introduce: tells the monitor what the version is; called before anything is changed.
+        say: is told what is waited for; the log by default.
         pace: how long to wait for what.
 
     Returns:
@@ -78,19 +103,31 @@ def roll_out(
 
     Raises:
         DeployError: the version did not come up, did not prove itself or did not stand its
-            traffic, and what was served is served still; or it is older than what was served.
-        SpecError: no pod could fetch the bundle from its address.
+            traffic, and what was served is served still; or it is older than what was served, or
+            was never compared with what is served.
+        SpecError: no pod could fetch the bundle from its address; or KServe could make no host of
+            the names of model and namespace.
     """
     newcomer = _newcomer(spec, release, namespace, monitor, steps=tuple(spec.serve.canary))
-    with site(connect(pace.retry_s), namespace, spec, pace) as place:
+    api = connect(pace.patience)
+    with Lease(api, namespace, spec.name, pace, say=say) as lease:
+        place = site(api, lease, namespace, spec, pace=pace, say=say)
         service = place.service.read()
-        refuse_older(place, service, release.version)
-        introduce()
-        return _deploy(place, newcomer, service)
+        with or_told(place.service, service, say):
+            refuse_older(place, service, release.version)
+            introduce()
+            return _deploy(place, newcomer, service, compared)
 
 
 def roll_back(
-    spec: "Spec", release: Release, *, namespace: str, monitor: str = "", pace: Pace = PACE
+    name: str,
+    choose: Callable[[int], Choice],
+    *,
+    namespace: str,
+    monitor: str = "",
+    context: str = "",
+    say: Say = note,
+    pace: Pace = PACE,
 ) -> Proof:
     """Puts an earlier version back into service, without canary steps and without watching.
 
@@ -99,11 +136,16 @@ def roll_back(
     left as it is.
 
     Args:
-        spec: name, sizes, replicas and latency budget: the one that the version was trained by.
-        release: the version to serve.
+        name: the model.
+        choose: is told the newest version that takes traffic, and says which one is to serve.
+            Called while the Lease is held, so no other deployment changes that meanwhile; what it
+            raises ends the rollback before anything is changed.
         namespace: of the InferenceService.
         monitor: base URL of the monitor as the pods reach it; empty for the runtime's own. The
             monitor itself knows the version already and is not called.
+        context: of KUBECONFIG; empty for its current one, and for a pod's own cluster.
+        say: is told what is waited for and, where this is interrupted, what is served; the log by
+            default.
         pace: how long to wait for what.
 
     Returns:
@@ -113,23 +155,32 @@ def roll_back(
         DeployError: the version did not come up or did not prove itself, and what was served is
             served still; or another deployment of this model goes on; or nothing is served that
             could be rolled back.
+        SpecError: as `roll_out`.
     """
-    newcomer = _newcomer(spec, release, namespace, monitor, steps=None)
-    with site(connect(pace.retry_s), namespace, spec, pace) as place:
-        service = place.service.read()
-        if service is None:
+    # Of the version nothing is known yet; each has one digit at least.
+    check_names(name, namespace, 1)
+    api = connect(pace.patience, context=context)
+    with Lease(api, namespace, name, pace, say=say) as lease:
+        service = KServeService(api, namespace, name, lease=lease, pace=pace, say=say)
+        found = service.read()
+        if found is None:
             msg = (
-                f"nothing is served of {spec.name!r} in namespace {namespace!r} that could be "
+                f"nothing is served of {name!r} in namespace {namespace!r} that could be "
                 "rolled back: run the training pipeline, which deploys a version"
             )
             raise DeployError(msg)
-        return _deploy(place, newcomer, service)
+        with or_told(service, found, say):
+            chosen = choose(newest_asked(found))
+            newcomer = _newcomer(chosen.spec, chosen.release, namespace, monitor, steps=None)
+            place = site(api, lease, namespace, chosen.spec, pace=pace, say=say)
+            return _deploy(place, newcomer, found)
 
 
 def _newcomer(
     spec: "Spec", release: Release, namespace: str, monitor: str, *, steps: tuple[int, ...] | None
 ) -> Newcomer:
-    """Renders first: what no pod could serve is refused before anything is asked."""
+    """Checks and renders: what no pod could serve is refused before anything is asked."""
+    check_names(spec.name, namespace, release.version)
     if not release.storage_uri:
         msg = (
             f"version {release.version} of {spec.name!r} has no address that a pod could fetch its "
@@ -154,9 +205,28 @@ def _newcomer(
     )
 
 
-def _deploy(place: Site, newcomer: Newcomer, found: Document | None) -> Proof:
+def _deploy(
+    place: Site, newcomer: Newcomer, found: Document | None, compared: "Champion | None" = None
+) -> Proof:
+    """Brings the version into service, or not, and sweeps up after it."""
+    try:
+        proof = _bring(place, newcomer, found, compared)
+    except LeaseLostError:
+        # Somebody else decides what is there.
+        raise
+    except DeployError:
+        sweep_autoscalers(place)
+        raise
+    sweep_autoscalers(place)
+    return proof
+
+
+def _bring(
+    place: Site, newcomer: Newcomer, found: Document | None, compared: "Champion | None"
+) -> Proof:
     """Clears what others left, and goes the way that this cluster allows."""
-    service = clear(place, found, newcomer.version)
+    service = clear(place, found, newcomer.version, most=newcomer.most)
+    refuse_overtaken(place, service, newcomer.version, compared)
     journal = place.lease.journal
     begun = journal.phase != "" and journal.version == newcomer.version
     if service is None or journal.phase == "first":

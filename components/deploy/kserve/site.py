@@ -1,7 +1,5 @@
 """What a deployment to a cluster works with, all of it for one model in one namespace."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +8,7 @@ from components.deploy.kserve.kserve_service import KServeService
 from components.deploy.kserve.lease import Lease
 from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.readiness import Waiting
+from components.deploy.kserve.telling import Say, note
 from components.deploy.kserve.watching import Watch
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ class Site:
         waiting: for pods and routes.
         watch: over traffic.
         pace: how long what is waited for.
+        say: is told what a person would ask.
     """
 
     api: ClusterApi
@@ -37,22 +37,29 @@ class Site:
     waiting: Waiting
     watch: Watch
     pace: Pace
+    say: Say
 
 
-@contextmanager
-def site(api: ClusterApi, namespace: str, spec: "Spec", pace: Pace) -> Iterator[Site]:
-    """Takes the model's Lease and holds it.
+def site(
+    api: ClusterApi, lease: Lease, namespace: str, spec: "Spec", *, pace: Pace, say: Say = note
+) -> Site:
+    """Puts together what the deployment of a model works with.
 
-    Raises:
-        DeployError: another deployment of the model goes on for too long.
+    Args:
+        api: the cluster.
+        lease: the model's, held for as long as this is worked with.
+        namespace: of the model.
+        spec: its name, and how its traffic is watched.
+        pace: how long what is waited for.
+        say: is told what a person would ask.
     """
-    with Lease(api, namespace, spec.name, pace) as lease:
-        yield Site(
-            api=api,
-            namespace=namespace,
-            lease=lease,
-            service=KServeService(api, namespace, spec.name, lease=lease, pace=pace),
-            waiting=Waiting(api, namespace, pace, lease.check),
-            watch=Watch(api, namespace, spec.serve, pace=pace, check=lease.check),
-            pace=pace,
-        )
+    return Site(
+        api=api,
+        namespace=namespace,
+        lease=lease,
+        service=KServeService(api, namespace, spec.name, lease=lease, pace=pace, say=say),
+        waiting=Waiting(api, namespace, pace, lease.check, say=say),
+        watch=Watch(api, namespace, spec.serve, pace=pace, check=lease.check, say=say),
+        pace=pace,
+        say=say,
+    )

@@ -14,14 +14,13 @@ from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES, LEASE
 from components.deploy.kserve.journal import Journal, read_journal
 from components.deploy.kserve.kserve_service import read_service
 from components.deploy.kserve.lease_document import holder_of, lease_name
+from components.deploy.kserve.pace import PERSON, Patience
 from components.deploy.kserve.pods import is_leaving, is_ready
 from components.deploy.kserve.reasons import clean, explain, pods_of
+from components.errors import DeployError
 
 Document = dict[str, Any]
 
-# Before a failed request is made again, doubled each time: a person waits for the answer, some
-# three seconds where nobody gives one.
-_RETRY_S = 0.025
 _PHASES = {
     "first": "rolling out",
     "rolling": "rolling out",
@@ -64,7 +63,8 @@ class Observed:
             answers no requests.
         variants: the stable one first, then the candidate.
         ready: whether requests are answered.
-        reason: why not, or else why the last candidate was put back; empty where there is nothing.
+        reason: why not, or else why the last candidate was put back, or that what deployments keep
+            on record cannot be read; empty where there is nothing.
         endpoint: the URL of KServe's status; empty until it has one.
         deployer: who holds the Lease, while a deployment runs; empty otherwise. A phase other than
             `served` without one is what a killed deployment left: the next one clears it.
@@ -82,12 +82,16 @@ class Observed:
     deployer: str
 
 
-def observe(name: str, namespace: str) -> Observed | None:
+def observe(
+    name: str, namespace: str, *, context: str = "", patience: Patience = PERSON
+) -> Observed | None:
     """Says what is served of a model.
 
     Args:
         name: the model, as its InferenceService is named.
         namespace: where it is served.
+        context: of KUBECONFIG; empty for its current one, and for a pod's own cluster.
+        patience: with the API server; a person's, who waits for the answer.
 
     Returns:
         What is served; None where there is no such InferenceService.
@@ -97,18 +101,20 @@ def observe(name: str, namespace: str) -> Observed | None:
             KServe is not installed, or a right is missing: verb, resource, namespace and the Role
             that grants it are named.
     """
-    api = connect(_RETRY_S)
+    api = connect(patience, context=context)
     service = read_service(api, namespace, name)
     return _observed(api, namespace, service) if service else None
 
 
-def observe_all(namespace: str) -> list[Observed]:
+def observe_all(
+    namespace: str, *, context: str = "", patience: Patience = PERSON
+) -> list[Observed]:
     """Says what is served of every model of a namespace, by name.
 
     Raises:
         DeployError: as `observe`, but for what is not Kubeloop's, which is left out.
     """
-    api = connect(_RETRY_S)
+    api = connect(patience, context=context)
     labels = f"{variants.PART_OF}={variants.OWNER}"
     found = api.list(INFERENCE_SERVICES, namespace, labels=labels)
     ordered = sorted(found, key=lambda service: str(service["metadata"]["name"]))
@@ -118,8 +124,7 @@ def observe_all(namespace: str) -> list[Observed]:
 def _observed(api: ClusterApi, namespace: str, service: Document) -> Observed:
     name = service["metadata"]["name"]
     lease = api.get(LEASES, namespace, lease_name(name))
-    annotations = ((lease or {}).get("metadata") or {}).get("annotations") or {}
-    journal = read_journal(annotations, lease_name(name))
+    journal, damage = _read(lease, lease_name(name), namespace)
     stable, candidate = variants.stable_of(service), variants.candidate_of(service)
     found = [_look(api, namespace, variant) for variant in (stable, candidate) if variant]
     ready = any(variant.ready for variant in found if variant.traffic)
@@ -131,10 +136,19 @@ def _observed(api: ClusterApi, namespace: str, service: Document) -> Observed:
         phase=_phase(journal, ready),
         variants=tuple(found),
         ready=ready,
-        reason=_reason(service, found, journal, ready=ready),
+        reason=damage or _reason(service, found, journal, ready=ready),
         endpoint=str((service.get("status") or {}).get("url") or ""),
         deployer=holder_of(lease),
     )
+
+
+def _read(lease: Document | None, name: str, namespace: str) -> tuple[Journal, str]:
+    """What deployments keep on record; or an empty one, and what to do about the one there is."""
+    annotations = ((lease or {}).get("metadata") or {}).get("annotations") or {}
+    try:
+        return read_journal(annotations, name, namespace), ""
+    except DeployError as exc:
+        return Journal(), str(exc)
 
 
 def _look(api: ClusterApi, namespace: str, variant: variants.Variant) -> Variant:

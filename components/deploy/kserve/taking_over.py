@@ -5,8 +5,10 @@ found done. From the first write on a failure puts the last good version back.
 """
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
+from components.deploy.hosts import variant_name
 from components.deploy.kserve.cluster_resources import ROUTES
 from components.deploy.kserve.guarding import or_back
 from components.deploy.kserve.journal import Good, Journal, Phase
@@ -16,10 +18,10 @@ from components.deploy.kserve.reasons import pods_of
 from components.deploy.kserve.site import Site
 from components.deploy.kserve.variants import (
     Variant,
-    candidate_name,
     candidate_of,
     good_of,
     is_settled,
+    least_beside,
     pods_for,
     settled,
     stable_of,
@@ -41,7 +43,7 @@ def first(site: Site, new: Newcomer, service: Document | None) -> Proof:
             known, _ = site.api.find(ROUTES, site.namespace, new.spec.name)
             # Where routes carry the traffic the next version has a Service of its own. Where they
             # do not, clients know the one Service by the name that KServe gives by default.
-            predictor = new.named(f"v{new.version}" if known else "")
+            predictor = new.named(variant_name(new.version) if known else "")
             service = site.service.create(new.rendered | {"spec": {"predictor": predictor}})
         variant = stable_of(service)
         ready = site.waiting.for_pods(variant, new.least)
@@ -68,8 +70,8 @@ def step_by_step(site: Site, new: Newcomer, service: Document) -> Proof:
         # Promoted already, and ended before it was on record.
         candidate = stable
     else:
-        candidate = Variant(old.model, candidate_name(new.version, old.name), new.version, 0)
-        _keep(site, new, "rolling", good, unless="moving")
+        candidate = Variant(old.model, variant_name(new.version, old.name), new.version, 0)
+        _keep(site, new, "rolling", good, unless="moving", carrying=_ready(site, old))
         with or_back(site, new):
             latency = _bring_up(site, new, good, candidate, service)
             _shift(site, new, good, (candidate, old), service)
@@ -77,8 +79,9 @@ def step_by_step(site: Site, new: Newcomer, service: Document) -> Proof:
             _keep(site, new, "moving", good)
             site.service.change(lambda now: with_predictor(now, new.named(candidate.name)))
     with or_back(site, new):
-        site.waiting.for_pods(candidate, new.least)
-        site.waiting.for_route(old.model, {candidate.service: 100})
+        site.watch.know(site.waiting.for_pods(candidate, new.least))
+        whole = {candidate.service: 100}
+        site.waiting.for_route(old.model, whole, lambda: site.watch.stand(candidate))
         site.waiting.until_gone(old)
     return proof_of(new, _settle(site, new), latency, good.version)
 
@@ -92,11 +95,12 @@ def in_place(site: Site, new: Newcomer, service: Document) -> Proof:
     with or_back(site, new):
         if stable_of(service).version != new.version:
             _keep(site, new, "rolling", good, unless="moving")
-            candidate = Variant(old.model, candidate_name(new.version, name), new.version, 0)
+            candidate = Variant(old.model, variant_name(new.version, name), new.version, 0)
             _bring_up(site, new, good, candidate, service)
             _keep(site, new, "moving", good)
             site.service.change(lambda now: with_predictor(now, new.named(name)))
         ready = site.waiting.for_pods(taken, new.least)
+        site.watch.know(ready)
         site.waiting.until_gone(old)
         latency = prove_alone(site, new, taken, ready)
         if new.watched:
@@ -112,6 +116,7 @@ def _bring_up(
     if there is None or there.version != new.version:
         _place(site, new, good, candidate, percent=0, pods=1)
     ready = site.waiting.for_pods(candidate, 1)
+    site.watch.know(ready)
     return prove_alone(site, new, candidate, ready)
 
 
@@ -120,31 +125,43 @@ def _shift(
 ) -> None:
     """Moves traffic to the candidate, step by step, with as many pods as each share needs."""
     candidate, old = sides
-    carrying = _ready(site, old)
     at, pods = _standing(service, new.version)
-    if not carrying:
+    if not _ready(site, old):
         # KServe writes no route while the stable version is down; there is no traffic to lose.
         logger.warning("version=%d is down: moving all at once", old.version)
         _place(site, new, good, candidate, percent=at, pods=max(pods, new.least))
         site.waiting.for_pods(candidate, max(pods, new.least))
         return
     for percent in (*(step for step in new.steps if step >= at), 100):
-        # An autoscaler may have given the stable version more meanwhile; fewer say nothing, since
-        # KServe takes as many from it as the candidate has.
-        carrying = max(carrying, _ready(site, old))
+        carrying = _carrying(site, good, old, pods)
         needed = max(pods, pods_for(percent, carrying))
         if percent == 100:
             needed = max(needed, new.least)
         if needed > pods:
             _place(site, new, good, candidate, percent=at, pods=needed)
-            site.waiting.for_pods(candidate, needed)
+            site.watch.know(site.waiting.for_pods(candidate, needed))
         _place(site, new, good, candidate, percent=percent, pods=needed)
         shares = {candidate.service: percent, old.service: 100 - percent}
-        site.waiting.for_route(old.model, shares)
+        site.waiting.for_route(old.model, shares, lambda: site.watch.stand(candidate))
         logger.info("version=%d takes percent=%d", new.version, percent)
         if new.watched:
             site.watch.over(candidate, old, percent)
         at, pods = percent, needed
+
+
+def _carrying(site: Site, good: Good, old: Variant, pods: int) -> int:
+    """How many pods all of the traffic needs: the most that the stable version was seen to have.
+
+    An autoscaler may have given it more than before the candidate came. Fewer say nothing, since
+    KServe takes as many from it as the candidate has, and an autoscaler what its part of the
+    traffic does not need; nor do those that deploy itself asked for, for the candidate's sake.
+    """
+    journal, ready = site.lease.journal, _ready(site, old)
+    asked = least_beside(good.predictor, pods)
+    if ready > max(asked, journal.carrying):
+        journal = journal.model_copy(update={"carrying": ready})
+        site.lease.keep(journal)
+    return max(1, journal.carrying)
 
 
 def _ready(site: Site, variant: Variant) -> int:
@@ -178,13 +195,28 @@ def _good(site: Site, new: Newcomer, service: Document) -> Good:
 
 
 def _keep(
-    site: Site, new: Newcomer, phase: Phase, good: Good | None, *, unless: Phase = ""
+    site: Site,
+    new: Newcomer,
+    phase: Phase,
+    good: Good | None,
+    *,
+    unless: Phase = "",
+    carrying: int = 0,
 ) -> None:
     """Notes a phase, unless it is on record already."""
     journal = site.lease.journal
     if journal.version == new.version and journal.phase in (phase, unless or phase):
         return
-    site.lease.keep(Journal(phase=phase, version=new.version, newest=journal.newest, good=good))
+    begun = Journal(
+        phase=phase,
+        version=new.version,
+        # What is served may have come by other hands, and is older from now on all the same.
+        newest=max(journal.newest, good.version if good else 0),
+        good=good,
+        carrying=carrying,
+        since=journal.since,
+    )
+    site.lease.keep(begun)
 
 
 def _settle(site: Site, new: Newcomer) -> Document | None:
@@ -198,5 +230,5 @@ def _settle(site: Site, new: Newcomer) -> Document | None:
 
 def _done(site: Site, new: Newcomer) -> None:
     newest = max(site.lease.journal.newest, new.version)
-    site.lease.keep(Journal(version=new.version, newest=newest))
+    site.lease.keep(Journal(version=new.version, newest=newest, since=datetime.now(UTC)))
     logger.info("deployed model=%s version=%d", new.spec.name, new.version)

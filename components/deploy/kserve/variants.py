@@ -82,6 +82,15 @@ def candidate_of(service: Document) -> Variant | None:
     return _variant(service, entry["predictor"], int(entry.get("trafficPercent") or 0))
 
 
+def newest_asked(service: Document) -> int:
+    """The newest version that an InferenceService gives traffic, be it all or a candidate's part.
+
+    The stable one counts even where a candidate takes all, just before it is promoted.
+    """
+    stable, candidate = stable_of(service), candidate_of(service)
+    return max(stable.version, candidate.version if candidate and candidate.percent else 0)
+
+
 def version_of(predictor: Document) -> int:
     """The version of a predictor by its pods' label; 0 where it has none."""
     text = str((predictor.get("labels") or {}).get(VERSION_LABEL, ""))
@@ -94,18 +103,24 @@ def good_of(service: Document) -> Good:
     return Good(version=version_of(predictor), predictor=copy.deepcopy(predictor))
 
 
-def candidate_name(version: int, stable: str) -> str:
-    """Names a candidate by its version; KServe refuses the stable predictor's own name.
-
-    They are the same where a version returns that was updated in place under that name.
-    """
-    name = f"v{version}"
-    return f"{name}-again" if name == stable else name
-
-
 def pods_for(percent: int, stable_pods: int) -> int:
     """How many pods a candidate needs for its share: as many as carry that share now."""
     return max(1, math.ceil(stable_pods * percent / 100))
+
+
+def least_beside(predictor: Document, pods: int) -> int:
+    """How many pods a stable version is to have at least while so many of a candidate stand by it.
+
+    Args:
+        predictor: of the stable version, as it is without a candidate.
+        pods: of the candidate.
+
+    Returns:
+        So many more as KServe takes from it; the same where both have a single pod, the least that
+        KServe leaves.
+    """
+    least = int(predictor.get("minReplicas") or 1)
+    return least + pods if least > 1 or pods > 1 else least
 
 
 def with_candidate(
@@ -124,11 +139,11 @@ def with_candidate(
         For `ClusterApi.apply`.
     """
     stable = copy.deepcopy(good.predictor)
-    least = int(stable.get("minReplicas") or 1)
-    if least > 1 or pods > 1:
-        stable["minReplicas"] = least + pods
+    least = least_beside(stable, pods)
+    if least > int(stable.get("minReplicas") or 1):
+        stable["minReplicas"] = least
         if stable.get("maxReplicas"):
-            stable["maxReplicas"] = max(int(stable["maxReplicas"]), least + pods)
+            stable["maxReplicas"] = max(int(stable["maxReplicas"]), least)
     predictor = {key: value for key, value in candidate.items() if key not in _SCALING}
     predictor["minReplicas"] = pods
     entry = {"predictor": predictor, "trafficPercent": percent}

@@ -1,8 +1,15 @@
 """What is drawn over time, and between which ends."""
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+# The share of a value within which another is drawn as the same.
+_ALIKE: Final = 1e-9
+_LEAST: Final = 1e-300
+_MOST: Final = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +74,17 @@ class Reach:
         """Takes in all values, from one round number to another."""
         low, high = min(values), max(values)
         low = low if least is None else min(least, low)
-        step = 10 ** math.floor(math.log10((high - low) or abs(high) or 1.0)) / 2
+        size = max(abs(low), abs(high))
+        # What differs in its last digits alone, as intervals of equal rows do, is one value.
+        spread = high - low if high - low > _ALIKE * size else size
+        step = 10 ** math.floor(math.log10(min(max(spread, _LEAST) if spread else 1.0, _MOST))) / 2
         bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step
-        return cls(bottom, top if top > bottom else bottom + step)
+        return cls(max(bottom, -_MOST), min(top if top > bottom else bottom + step, _MOST))
 
     def place(self, value: float, top: float, floor: float) -> float:
         """Returns where a value is drawn."""
-        share = (value - self.low) / (self.high - self.low)
+        # By halves, since the whole reach of two huge values is no number.
+        share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return floor - (floor - top) * min(1.0, max(0.0, share))
 
 

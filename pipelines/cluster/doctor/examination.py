@@ -8,7 +8,14 @@ from components.revision import VERSION
 from pipelines.cluster.commands import ClusterError, environment
 from pipelines.cluster.doctor.installation import look_at_installation, look_at_models
 from pipelines.cluster.doctor.parts import PARTS, look_at_part
-from pipelines.cluster.doctor.reader import Reader, RefusedError, UnnamedError, connect
+from pipelines.cluster.doctor.reader import (
+    PATIENCE,
+    Reader,
+    RefusedError,
+    SilentError,
+    UnnamedError,
+    connect,
+)
 from pipelines.cluster.doctor.rights import look_at_rights
 from pipelines.cluster.doctor.runs import look_at_runs
 from pipelines.cluster.doctor.serving import look_at_serving
@@ -17,6 +24,7 @@ from pipelines.cluster.findings import Finding, wrong
 from pipelines.cluster.tools import look_at_tools
 
 _SILENT = "see whether it runs and this machine reaches it; kind: docker ps, else make cluster-up"
+_REFUSED = "log in again, or name a context whose account may ask it: --context NAME"
 
 
 @dataclass
@@ -50,12 +58,13 @@ class Examination:
         }
 
 
-def examine(context: str, namespace: str) -> Examination:
+def examine(context: str, namespace: str, patience: tuple[float, float] = PATIENCE) -> Examination:
     """Looks at everything; changes nothing.
 
     Args:
         context: of the user's configuration; empty for the current one.
         namespace: where models are served.
+        patience: seconds that the server has to be reached, and to answer.
 
     Returns:
         What was found. A thing that cannot be seen is a finding too.
@@ -63,12 +72,11 @@ def examine(context: str, namespace: str) -> Examination:
     found = Examination(namespace)
     tools = list(look_at_tools(environment()))
     try:
-        reader = connect(context)
+        reader = connect(context, patience)
         found.context = reader.context
         cluster = list(_server(reader))
     except ClusterError as exc:
-        mend = exc.mend if isinstance(exc, UnnamedError) else _SILENT
-        found.findings = [*tools, Finding("cluster", "server", "wrong", str(exc), mend)]
+        found.findings = [*tools, Finding("cluster", "server", "wrong", str(exc), _mend(exc))]
         return found
     # With a cluster at hand, what only making one needs is no fault.
     found.findings = [*(_only_noted(finding) for finding in tools), *cluster]
@@ -81,8 +89,14 @@ def examine(context: str, namespace: str) -> Examination:
         ("rights", look_at_rights(reader, namespace)),
         ("models", look_at_models(reader, namespace)),
     ]
-    for area, look in looks:
-        found.findings += _seen(area, look)
+    try:
+        for area, look in looks:
+            for finding in _seen(area, look):
+                found.findings.append(finding)
+    except SilentError as exc:
+        # Each further question would have to be waited for as long.
+        said = f"{exc}; the examination ends here, unfinished"
+        found.findings.append(Finding("cluster", "server", "wrong", said, _SILENT))
     return found
 
 
@@ -93,6 +107,14 @@ def _seen(area: str, look: Iterator[Finding]) -> Iterator[Finding]:
     except RefusedError as exc:
         mend = "ask with an account that may read it" if exc.status in {401, 403} else ""
         yield Finding(area, "not all of it can be seen", "note", str(exc), mend)
+
+
+def _mend(exc: ClusterError) -> str:
+    """What to do about a cluster that cannot be asked."""
+    if isinstance(exc, UnnamedError):
+        return exc.mend
+    status = exc.status if isinstance(exc, RefusedError) else 0
+    return _REFUSED if status in {401, 403} else _SILENT
 
 
 def _server(reader: Reader) -> Iterator[Finding]:
@@ -111,9 +133,8 @@ def _server(reader: Reader) -> Iterator[Finding]:
             if bad:
                 said = f"{kind} is {condition['status']}: {condition.get('message', '')}"
                 name = node["metadata"]["name"]
-                yield Finding(
-                    "cluster", f"node {name}", "wrong", said, f"kubectl describe node {name}"
-                )
+                mend = f"{reader.kubectl} describe node {name}"
+                yield Finding("cluster", f"node {name}", "wrong", said, mend)
 
 
 def _only_noted(finding: Finding) -> Finding:

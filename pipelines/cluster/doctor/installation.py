@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from pipelines.cluster.doctor.advice import overlaying
 from pipelines.cluster.doctor.parts import broken_deployment, is_available
 from pipelines.cluster.doctor.reader import Document, Reader
 from pipelines.cluster.findings import Finding
 from pipelines.cluster.reasons import mends, unready
 
 _AREA = "kubeloop"
-_OVERLAY = "kubectl apply --server-side -k manifests/overlays/kind, or the one for production"
 _FILLED = (
     "kind: make cluster-overlay; production: its kustomization.yaml says what each Secret holds"
 )
@@ -35,12 +35,13 @@ def look_at_installation(reader: Reader, namespace: str) -> Iterator[Finding]:
     space = reader.get(f"/api/v1/namespaces/{namespace}")
     if space is None:
         said = f"the namespace {namespace!r} is not there: Kubeloop is not installed in it"
-        yield Finding(_AREA, "namespace", "wrong", said, _OVERLAY)
+        yield Finding(_AREA, "namespace", "wrong", said, overlaying(reader))
         return
     key, value = _PROFILE
     if space["metadata"].get("labels", {}).get(key) != value:
         said = f"lacks the label {key}={value}, by which Kubeflow's object store admits predictors"
-        mend = f"kubectl label namespace {namespace} {key}={value}; not where the store is outside"
+        label = f"{reader.kubectl} label namespace {namespace} {key}={value}"
+        mend = f"{label}; not where the store is outside"
         yield Finding(_AREA, f"namespace {namespace}", "note", said, mend)
     yield from _secrets(reader, namespace)
     yield from _runtimes(reader, namespace)
@@ -84,7 +85,7 @@ def _runtimes(reader: Reader, namespace: str) -> Iterator[Finding]:
         runtime = reader.get(f"{space}/{name}")
         title = f"runtime {name}"
         if runtime is None:
-            yield Finding(_AREA, title, "wrong", "it is not there", _OVERLAY)
+            yield Finding(_AREA, title, "wrong", "it is not there", overlaying(reader))
             continue
         image = runtime["spec"]["containers"][0].get("image", "")
         local = "." not in image.partition("/")[0] and ":" not in image.partition("/")[0]
@@ -108,7 +109,7 @@ def _is_on_a_node(image: str, nodes: list[Document]) -> bool:
 def _workload(reader: Reader, namespace: str, name: str) -> Iterator[Finding]:
     deployment = reader.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
     if deployment is None:
-        yield Finding(_AREA, name, "wrong", "its deployment is not there", _OVERLAY)
+        yield Finding(_AREA, name, "wrong", "its deployment is not there", overlaying(reader))
         return
     if is_available(deployment):
         yield Finding(_AREA, name, "ok", "ready")
@@ -160,5 +161,6 @@ def _model(reader: Reader, namespace: str, service: Document) -> Finding:
     why = unready(pods, reader.items(f"{space}/events"))
     said = ready.get("message") or ready.get("reason") or "KServe has not looked at it"
     said = f"not ready: {'; '.join(why) or said}"
-    mend = "; ".join(mends(pods)) or f"kubectl -n {namespace} describe inferenceservice {name}"
+    describe = f"{reader.kubectl} -n {namespace} describe inferenceservice {name}"
+    mend = "; ".join(mends(pods, reader.kubectl)) or describe
     return Finding("models", title, "wrong", said, mend)

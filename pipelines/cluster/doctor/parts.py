@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipelines.cluster.doctor.advice import installing
 from pipelines.cluster.doctor.reader import Document, Reader
 from pipelines.cluster.findings import Finding, State
 from pipelines.cluster.reasons import unready
@@ -98,10 +99,9 @@ def look_at_part(reader: Reader, part: Part) -> Iterator[Finding]:
     """
     missing = [kind for kind in part.kinds if reader.get(f"{_CRD}/{kind}") is None]
     state: State = "wrong" if part.needed else "note"
-    install = f"kubectl apply --server-side -k manifests/platform/{part.step}"
     if missing:
         said = f"kinds are missing: {', '.join(missing)}"
-        yield Finding("platform", part.name, "wrong", said, install)
+        yield Finding("platform", part.name, "wrong", said, installing(reader, part.step))
     found = [
         (name, reader.get(f"/apis/apps/v1/namespaces/{part.namespace}/deployments/{name}"))
         for name in part.deployments
@@ -116,7 +116,7 @@ def look_at_part(reader: Reader, part: Part) -> Iterator[Finding]:
             yield Finding("platform", part.name, "note", said)
         elif not missing:
             said = f"no deployment {', '.join(absent)} in the namespace {part.namespace}"
-            yield Finding("platform", part.name, state, said, install)
+            yield Finding("platform", part.name, state, said, installing(reader, part.step))
         return
     there = [deployment for _, deployment in found if deployment is not None]
     late = [d for d in there if not is_available(d)]
@@ -147,7 +147,7 @@ def broken_deployment(reader: Reader, deployment: Document, area: str) -> Findin
     ]
     said = f"{status.get('availableReplicas', 0)} of {deployment['spec'].get('replicas', 1)} pods"
     said += f" available; {'; '.join(why) if why else 'no pod says why'}"
-    mend = f"kubectl -n {meta['namespace']} describe deployment {meta['name']}"
+    mend = f"{reader.kubectl} -n {meta['namespace']} describe deployment {meta['name']}"
     return Finding(area, meta["name"], "wrong", said, mend)
 
 

@@ -2,15 +2,19 @@
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from components.address import without_secrets
 from components.deploy.kserve.kubeconfig import KubeconfigError, load_kubeconfig
 from pipelines.cluster.commands import ClusterError
 
 Document = dict[str, Any]
-_TIMEOUT_S = 10.0
+# Seconds to connect, and between two pieces of an answer. The client takes a pair of numbers, or a
+# whole one; a float it passes over without a word, and waits for ever.
+PATIENCE = (10.0, 10.0)
 _IN_POD = "KUBERNETES_SERVICE_HOST"
 _ABSENT = "make cluster-up makes one on this machine; KUBECONFIG names another"
 
@@ -28,11 +32,15 @@ class UnnamedError(ClusterError):
         self.mend = mend
 
 
+class SilentError(ClusterError):
+    """Nobody is there, or it gives no answer: what else would be asked has none either."""
+
+
 class RefusedError(ClusterError):
-    """The API gave no answer that can be used.
+    """The API gave an answer that cannot be used.
 
     Attributes:
-        status: of HTTP; 0 where there was none.
+        status: of HTTP; 0 where it was none of Kubernetes'.
     """
 
     def __init__(self, status: int, said: str) -> None:
@@ -49,11 +57,18 @@ class Reader:
         context: the name that the user's configuration has for it; empty within a pod.
         server: its address.
         call: does a request: method, path and body; returns the answer's document.
+        asked: the context that was asked for; empty where it is the current one.
     """
 
     context: str
     server: str
     call: Callable[[str, str, Document | None], Document]
+    asked: str = ""
+
+    @property
+    def kubectl(self) -> str:
+        """How a command for this cluster begins, to be typed in a shell."""
+        return f"kubectl --context {shlex.quote(self.asked)}" if self.asked else "kubectl"
 
     def get(self, path: str) -> Document | None:
         """Reads one resource.
@@ -66,6 +81,7 @@ class Reader:
 
         Raises:
             RefusedError: the API says something else.
+            SilentError: it says nothing.
         """
         try:
             return self.call("GET", path, None)
@@ -83,11 +99,12 @@ class Reader:
         return self.call("POST", path, body)
 
 
-def connect(context: str = "") -> Reader:
+def connect(context: str = "", patience: tuple[float, float] = PATIENCE) -> Reader:
     """Finds the cluster: in a pod its own, else the one that KUBECONFIG names.
 
     Args:
         context: of the configuration; empty for the current one.
+        patience: seconds to connect, and between two pieces of an answer.
 
     Raises:
         UnnamedError: there is no configuration that can be used, or no context of that name.
@@ -110,10 +127,13 @@ def connect(context: str = "") -> Reader:
         said = f"no cluster is configured: {exc}" if exc.absent else str(exc)
         raise UnnamedError(said, _ABSENT if exc.absent else exc.mend) from exc
     api = client.ApiClient(settings)
-    return Reader(name, settings.host, lambda *request: _call(api, *request))
+    server = without_secrets(settings.host)
+    return Reader(name, server, lambda *request: _call(api, patience, *request), context)
 
 
-def _call(api: Any, method: str, path: str, body: Document | None) -> Document:
+def _call(
+    api: Any, patience: tuple[float, float], method: str, path: str, body: Document | None
+) -> Document:
     import urllib3
     from kubernetes.client.exceptions import ApiException
 
@@ -126,39 +146,48 @@ def _call(api: Any, method: str, path: str, body: Document | None) -> Document:
             auth_settings=["BearerToken"],
             _preload_content=False,
             _return_http_data_only=True,
-            _request_timeout=_TIMEOUT_S,
+            _request_timeout=patience,
         )
-        found: Document = json.loads(answer.data)
+        found = json.loads(answer.data)
     except ApiException as exc:
-        raise RefusedError(int(exc.status or 0), _message(exc)) from exc
+        if not exc.status:
+            # The client's way to say that TLS failed.
+            reason = next(iter(str(exc.reason).splitlines()), "")
+            msg = f"no TLS with the server: {reason}"
+            raise SilentError(msg) from exc
+        raise RefusedError(int(exc.status), _message(exc)) from exc
     except (urllib3.exceptions.HTTPError, OSError) as exc:
-        msg = f"nobody answers at {api.configuration.host}: {_cause(exc)}"
-        raise RefusedError(0, msg) from exc
+        server = without_secrets(api.configuration.host)
+        msg = f"nobody answers at {server}: {_cause(exc, patience)}"
+        raise SilentError(msg) from exc
     except (json.JSONDecodeError, UnicodeDecodeError) as exc:
-        msg = f"{api.configuration.host} answers something that is no Kubernetes API"
-        raise RefusedError(0, msg) from exc
+        raise RefusedError(0, _foreign(api)) from exc
     except ValueError as exc:
         # Not what it says: it quotes the header, which is the token.
         msg = "the configuration's credentials cannot be sent: a token is one line of plain letters"
         raise RefusedError(0, msg) from exc
+    if not isinstance(found, dict):
+        raise RefusedError(0, _foreign(api))
     return found
+
+
+def _foreign(api: Any) -> str:
+    return f"{without_secrets(api.configuration.host)} answers something that is no Kubernetes API"
 
 
 def _message(exc: Any) -> str:
     """The sentence of a Status, or else the HTTP reason."""
-    if not exc.status:
-        # The client's way to say that TLS failed.
-        return f"no TLS with the server: {next(iter(str(exc.reason).splitlines()), '')}"
     try:
         return str(json.loads(exc.body)["message"])
     except (TypeError, ValueError, KeyError):
         return f"{exc.status} {exc.reason}"
 
 
-def _cause(exc: BaseException) -> str:
+def _cause(exc: BaseException, patience: tuple[float, float]) -> str:
     """The system's own word for a failed connection."""
     if isinstance(exc, TimeoutError) or type(exc).__name__.endswith("TimeoutError"):
-        return f"no answer in {_TIMEOUT_S:g} s"
+        away = type(exc).__name__ == "ConnectTimeoutError"
+        return f"no {'connection' if away else 'answer'} in {patience[not away]:g} s"
     while exc.__cause__ or exc.__context__:
         exc = exc.__cause__ or exc.__context__ or exc
     return (isinstance(exc, OSError) and exc.strerror) or _first_line(exc)

@@ -20,6 +20,7 @@ RUNS: tuple[Right, ...] = (
     ("", "services", "get"),
     ("", "pods/log", "get"),
     ("gateway.networking.k8s.io", "httproutes", "get"),
+    *(("autoscaling", "horizontalpodautoscalers", verb) for verb in ("list", "delete")),
 )
 # What a person does beside it: list all models, and prove a version through the API server, for a
 # Service's own address leads nowhere from outside of the cluster (components/deploy).
@@ -78,20 +79,26 @@ def _runners(reader: Reader, namespace: str) -> Iterator[Finding]:
         yield Finding(_AREA, "pipeline runs", "wrong", said, "apply the overlay again")
         return
     for subject in binding.get("subjects") or []:
+        name = subject["name"]
+        # RBAC's other two kinds are names that no resource stands for.
+        if subject["kind"] == "Group":
+            yield _runner(reader, namespace, f"group {name}", {"groups": [name]})
+            continue
+        if subject["kind"] == "User":
+            yield _runner(reader, namespace, f"user {name}", {"user": name})
+            continue
         space = subject.get("namespace", "")
-        title = f"account {space}/{subject['name']}"
-        account = reader.get(f"/api/v1/namespaces/{space}/serviceaccounts/{subject['name']}")
-        if account is None:
+        title = f"account {space}/{name}"
+        if reader.get(f"/api/v1/namespaces/{space}/serviceaccounts/{name}") is None:
             said = "the RoleBinding model-deployer names it; it is not there"
             mend = "name that of pipeline runs in the overlay's role-binding-model-deployer.yaml"
             yield Finding(_AREA, title, "wrong", said, mend)
         else:
-            yield _runner(
-                reader, namespace, title, f"system:serviceaccount:{space}:{subject['name']}"
-            )
+            user = f"system:serviceaccount:{space}:{name}"
+            yield _runner(reader, namespace, title, {"user": user})
 
 
-def _runner(reader: Reader, namespace: str, title: str, user: str) -> Finding:
+def _runner(reader: Reader, namespace: str, title: str, who: Document) -> Finding:
     path = f"/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews"
     try:
         denied = [
@@ -101,7 +108,7 @@ def _runner(reader: Reader, namespace: str, title: str, user: str) -> Finding:
                 reader,
                 path,
                 "LocalSubjectAccessReview",
-                {**_attributes(namespace, group, resource, verb), "user": user},
+                {**_attributes(namespace, group, resource, verb), **who},
             )
         ]
     except RefusedError as exc:

@@ -19,7 +19,7 @@ _OF_ITS_OWN = (
 )
 _MEND = (
     f"make it with the keys {', '.join((*_KEYS, _ENDPOINT))} of the store in which Kubeflow "
-    "Pipelines keeps artifacts; kind: sh manifests/overlays/kind/secrets.sh"
+    "Pipelines keeps artifacts; kind: make cluster-overlay"
 )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from pipelines.cluster.doctor.advice import installing
 from pipelines.cluster.doctor.reader import Document, Reader
 from pipelines.cluster.findings import Finding
 
@@ -26,19 +27,19 @@ def look_at_serving(reader: Reader) -> Iterator[Finding]:
     config = reader.get(_CONFIG)
     if crd is None or config is None:
         return
-    yield from _canary(crd)
+    yield from _canary(reader, crd)
     yield _mode(config)
     ingress = _part(config, "ingress")
     yield from _gateway(reader, ingress)
 
 
-def _canary(crd: Document) -> Iterator[Finding]:
+def _canary(reader: Reader, crd: Document) -> Iterator[Finding]:
     for version in crd["spec"].get("versions", []):
         schema = version.get("schema", {}).get("openAPIV3Schema", {})
         fields = schema.get("properties", {}).get("spec", {}).get("properties")
         if version["name"] == "v1beta1" and fields and "canary" not in fields:
             said = "InferenceServices have no spec.canary: this KServe is too old"
-            mend = "upgrade it: kubectl apply --server-side -k manifests/platform/05-kserve"
+            mend = f"upgrade it, {installing(reader, '05-kserve')}"
             yield Finding(_AREA, "canaries", "wrong", said, mend)
 
 
@@ -54,7 +55,7 @@ def _gateway(reader: Reader, ingress: Document) -> Iterator[Finding]:
     crd = reader.get(f"{_CRDS}/httproutes.gateway.networking.k8s.io")
     if crd is None:
         said = f"the Gateway API's kinds are missing; {_WITHOUT}"
-        mend = "kubectl apply --server-side -k manifests/platform/04-envoy-gateway"
+        mend = installing(reader, "04-envoy-gateway")
         yield Finding(_AREA, "Gateway API", "note", said, mend)
         return
     bundle = crd["metadata"].get("annotations", {}).get("gateway.networking.k8s.io/bundle-version")
@@ -81,7 +82,7 @@ def _gateway(reader: Reader, ingress: Document) -> Iterator[Finding]:
         return
     said = f"not programmed: {programmed.get('reason', 'no controller has looked at it')}"
     said += f" ({programmed['message']})" if programmed.get("message") else ""
-    mend = f"kubectl -n {namespace} describe gateway {name}"
+    mend = f"{reader.kubectl} -n {namespace} describe gateway {name}"
     yield Finding(_AREA, title, "wrong", said, mend)
 
 

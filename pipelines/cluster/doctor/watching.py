@@ -91,7 +91,7 @@ def _taken_up(
         if not any(_sees(watcher, selector, space, document) for watcher in watchers):
             missed.append(document["metadata"]["name"])
     if not missed:
-        return Finding(_AREA, what, "ok", f"a {one} takes up {len(ours)}")
+        return Finding(_AREA, what, "ok", f"{one} takes up {len(ours)}")
     said = f"no {one} selects {', '.join(missed)} in {namespace}"
     mend = f"its spec.{selector}Selector and spec.{selector}NamespaceSelector have to: {_README}"
     return Finding(_AREA, what, "wrong", said, mend)

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from components.deploy.kserve.cluster_errors import names_what_is_missing, refusal, retry_after
-from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES, PODS, Call
+from components.deploy.kserve.cluster_resources import INFERENCE_SERVICES, PODS, SERVICES, Call
 from components.deploy.kserve.reasons import clean
 
 PATCH = Call("patch", INFERENCE_SERVICES, "models", "churn")
 LOG = Call("get", PODS, "models", "churn-1", "log")
+PROXY = Call("create", SERVICES, "models", "churn-predictor:80", "proxy")
 
 
 def status(message: str, reason: str = "", **details: object) -> str:
@@ -28,10 +29,16 @@ def status(message: str, reason: str = "", **details: object) -> str:
             "cannot get pods/log 'churn-1' in namespace 'models': pods/log is forbidden; the Role "
             "model-deployer (manifests/base/access/role.yaml) grants get on pods/log",
         ),
+        (
+            PROXY,
+            403,
+            status("services/proxy is forbidden"),
+            "services/proxy is forbidden; no Role of Kubeloop's grants that",
+        ),
         (PATCH, 404, "404 page not found", "either KServe is not installed in this cluster or"),
-        (PATCH, 200, "<html>Sign in</html>", "an answer that is none of Kubernetes: '<html>Sign"),
+        (PATCH, 200, "<html>Sign in</html>", "an answer that is none of Kubernetes: a page"),
     ],
-    ids=["expired", "forbidden", "no-such-kind", "login-page"],
+    ids=["expired", "forbidden", "forbidden-to-a-person", "no-such-kind", "login-page"],
 )
 def test_refusal_says_what_to_do(call: Call, code: int, body: str, said: str) -> None:
     assert said in str(refusal(call, code, body))

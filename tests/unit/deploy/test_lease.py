@@ -12,7 +12,7 @@ from components.deploy.kserve.cluster_resources import Resource
 from components.deploy.kserve.journal import ANNOTATION, Good, Journal
 from components.deploy.kserve.lease import Lease, LeaseLostError
 from components.deploy.kserve.lease_document import holder_of
-from components.deploy.kserve.pace import Pace
+from components.deploy.kserve.pace import Pace, Patience
 from components.errors import DeployError
 from tests.kubernetes_api import Api
 from tests.serving import wait_for
@@ -25,7 +25,7 @@ GOOD = Good(version=3, predictor={"name": "v3"})
 @pytest.fixture
 def api(kubernetes_api: Api) -> ClusterApi:
     kubernetes_api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-    return connect(0.01)
+    return connect(Patience(first_wait_s=0.01))
 
 
 def lying(kubernetes_api: Api) -> dict[str, Any]:

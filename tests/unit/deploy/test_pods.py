@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from components.deploy.kserve.pods import address, is_ready, restarts, trouble
+from components.deploy.kserve.pods import (
+    address,
+    is_ready,
+    last_end,
+    restarts,
+    server_restarts,
+    trouble,
+)
 
 
 def pod(status: dict[str, Any], **metadata: str) -> dict[str, Any]:
@@ -45,12 +52,30 @@ def test_address_is_the_port_named_http(ip: str, expected: str) -> None:
     assert address(pod({"podIP": ip})) == expected
 
 
-def test_restarts_count_all_containers() -> None:
+def ended(exit_code: int, at: str) -> dict[str, Any]:
+    finished = {"exitCode": exit_code, "finishedAt": f"2026-11-21T{at}Z"}
+    return {"lastState": {"terminated": finished}}
+
+
+FETCHED = {"name": "storage-initializer", "restartCount": 1, **ended(1, "10:05:00")}
+
+
+def test_restarts_count_all_containers_and_those_of_the_server_its_own() -> None:
     status = {
-        "initContainerStatuses": [{"name": "storage-initializer", "restartCount": 1}],
+        "initContainerStatuses": [FETCHED],
         "containerStatuses": [{"name": "kserve-container", "restartCount": 2}],
     }
     assert restarts(pod(status)) == 3
+    assert server_restarts(pod(status)) == 2
+    assert server_restarts(pod({})) == 0
+
+
+def test_last_end_is_that_of_the_server() -> None:
+    crashed = {"name": "kserve-container", **ended(139, "10:00:00")}
+    found = last_end(pod({"initContainerStatuses": [FETCHED], "containerStatuses": [crashed]}))
+    assert found is not None
+    assert found.text == "container 'kserve-container' crashed and began anew (exit code 139)"
+    assert last_end(pod({"initContainerStatuses": [FETCHED]})) is None
 
 
 @pytest.mark.parametrize(
@@ -84,6 +109,30 @@ def test_restarts_count_all_containers() -> None:
         (
             {"containerStatuses": [waiting("CreateContainerConfigError", "no secret 'a'")]},
             "cannot be made as it is configured: CreateContainerConfigError: no secret 'a'",
+            False,
+            True,
+        ),
+        (
+            {"containerStatuses": [waiting("CreateContainerError", "name is in use")]},
+            "cannot be made: CreateContainerError: name is in use",
+            False,
+            True,
+        ),
+        (
+            {"containerStatuses": [waiting("RunContainerError", "no runtime")]},
+            "cannot be started: RunContainerError: no runtime",
+            False,
+            True,
+        ),
+        (
+            {"containerStatuses": [waiting("InvalidImageName", "'a b'")]},
+            "has an image name that is none: InvalidImageName: 'a b'",
+            True,
+            False,
+        ),
+        (
+            {"containerStatuses": [waiting("ErrImageNeverPull")]},
+            "lacks its image on the node, and may not pull it: ErrImageNeverPull",
             True,
             False,
         ),
@@ -95,7 +144,10 @@ def test_restarts_count_all_containers() -> None:
         ),
         ({"phase": "Failed", "reason": "Evicted"}, "has failed: Evicted", False, False),
     ],
-    ids=["pulling", "pull-back-off", "out-of-memory", "no-secret", "no-node", "evicted"],
+    ids=[
+        *("pulling", "pull-back-off", "out-of-memory", "no-secret", "not-made", "not-started"),
+        *("no-image-name", "never-pulled", "no-node", "evicted"),
+    ],
 )
 def test_trouble_says_what_and_whether_waiting_helps(
     status: dict[str, Any], said: str, final: bool, often_passing: bool

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.cluster_resources import PODS
 from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.readiness import Waiting
 from components.deploy.kserve.variants import Variant
@@ -43,7 +44,7 @@ def routes(kubernetes_api: Api) -> Api:
 
 
 def waiting() -> Waiting:
-    return Waiting(connect(0.01), NAMESPACE, PACE, lambda: None)
+    return Waiting(connect(PACE.patience), NAMESPACE, PACE, lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def waiting_for_pods(
 
 def _waiting(check: Callable[[], None], *, ready_s: float, grace_s: float) -> Waiting:
     pace = Pace(poll_s=0.005, ready_s=ready_s, grace_s=grace_s, retry_s=0.01)
-    return Waiting(connect(0.01), NAMESPACE, pace, check)
+    return Waiting(connect(PACE.patience), NAMESPACE, pace, check)
 
 
 def test_pod_that_was_evicted_is_no_reason_while_another_comes_up(routes: Api) -> None:
@@ -152,3 +153,27 @@ def test_crashes_that_go_on_are_a_failure(routes: Api, between: dict[str, Any]) 
     waits = waiting_for_pods(routes, [CRASHED, between], grace_s=0.05)
     with pytest.raises(DeployError, match="does not come up after 0.05 s: .*CrashLoopBackOff"):
         waits.for_pods(CANDIDATE, 1)
+
+
+def test_pod_that_is_leaving_is_neither_waited_for_nor_a_reason(routes: Api) -> None:
+    """What is wrong with it is over: one of the same version has come in its place."""
+    broken = pod("leaving", container("waiting", reason="InvalidImageName", message="none"))
+    routes.put(broken | {"metadata": broken["metadata"] | {"finalizers": ["test/stays"]}})
+    leave(routes, "leaving")
+    waits = waiting_for_pods(routes, [STARTING, STARTING, READY, READY])
+    assert [one["metadata"]["name"] for one in waits.for_pods(CANDIDATE, 1)] == ["a"]
+
+
+def test_pod_that_is_ready_and_leaving_does_not_count(routes: Api) -> None:
+    ready = pod("leaving", READY)
+    routes.put(ready | {"metadata": ready["metadata"] | {"finalizers": ["test/stays"]}})
+    leave(routes, "leaving")
+    with pytest.raises(DeployError, match="0 of 1 pods are ready; KServe has made no Deployment"):
+        _waiting(lambda: None, ready_s=0.02, grace_s=30).for_pods(CANDIDATE, 1)
+
+
+def leave(api: Api, name: str) -> None:
+    """Has a pod be deleted that something holds still."""
+    found = api.get("Pod", name, NAMESPACE)
+    assert found is not None
+    connect(PACE.patience).delete(PODS, NAMESPACE, name, found["metadata"]["uid"])

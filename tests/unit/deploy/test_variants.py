@@ -6,7 +6,6 @@ import pytest
 
 from components.deploy.kserve.variants import (
     Variant,
-    candidate_name,
     candidate_of,
     good_of,
     pods_for,
@@ -69,11 +68,6 @@ def test_variants_of_a_service_that_kserve_names_by_default() -> None:
     assert (stable.version, stable.percent, stable.service) == (0, 100, "churn-predictor")
     assert stable.selector == "app=isvc.churn-predictor"
     assert candidate_of(found) is None
-
-
-@pytest.mark.parametrize(("stable", "expected"), [("v1", "v2"), ("", "v2"), ("v2", "v2-again")])
-def test_candidate_name_is_never_that_of_the_stable_predictor(stable: str, expected: str) -> None:
-    assert candidate_name(2, stable) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,213 +1,38 @@
-"""When a candidate is put back for its errors or its latency."""
+"""What is read of a candidate under traffic: pods that come, go, and stop answering."""
 
-import math
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 
 from components.deploy.kserve.cluster_connection import connect
-from components.deploy.kserve.counters import Tally
-from components.deploy.kserve.judging import chance, chance_beside, judge, judge_hanging
 from components.deploy.kserve.pace import Pace
-from components.deploy.kserve.variants import Variant
 from components.deploy.kserve.watching import Watch
 from components.errors import DeployError
 from components.spec.sections import Serve
 from tests.kubernetes_api import Api
-
-CANDIDATE = Variant("churn", "v2", 2, 10)
-SERVE = Serve(max_error_ratio=0.01, latency_ms=50.0)
-
-
-def timed(slow: float, total: float) -> Tally:
-    return Tally(total, 0, {0.05: total - slow, math.inf: total})
-
-
-@pytest.mark.parametrize(
-    ("candidate", "stable"),
-    [
-        (Tally(0, 0), Tally(100, 0)),
-        (Tally(1000, 10), Tally(1000, 0)),
-        (Tally(20, 1), Tally(1000, 0)),
-        (Tally(100, 30), Tally(100, 40)),
-        (Tally(250, 100), Tally(25, 10)),
-        (timed(10, 1000), timed(0, 1000)),
-        (timed(1, 10), timed(0, 1000)),
-        (timed(500, 1000), timed(600, 1000)),
-    ],
-    ids=[
-        *("no-traffic", "as-many-errors-as-allowed", "one-error-of-few", "both-fail"),
-        "both-fail-the-stable-one-was-asked-little",
-        *("as-slow-as-allowed", "one-slow-of-few", "both-slow"),
-    ],
-)
-def test_judge_of_a_candidate_within_bounds_lets_it_be(candidate: Tally, stable: Tally) -> None:
-    judge(candidate, stable, SERVE, CANDIDATE)
-
-
-@pytest.mark.parametrize(
-    ("candidate", "stable", "said"),
-    [
-        (Tally(1000, 30), Tally(1000, 0), "version 2 of 'churn' failed 30 of 1000 requests"),
-        (Tally(40, 4), Tally(1000, 1), "failed 4 of 40 .* the stable version failed 1 of 1000"),
-        (Tally(1000, 1000), Tally(1, 1), "the stable version failed 1 of 1"),
-        (Tally(1000, 450), Tally(2, 1), "the stable version failed 1 of 2"),
-        (Tally(1000, 400), Tally(1000, 200), "the stable version failed 200 of 1000"),
-        (Tally(1000, 30), Tally(0, 0), "serve.max_error_ratio is 0.01"),
-        (timed(40, 1000), timed(0, 1000), "took longer than serve.latency_ms, 50 ms, for 40 of"),
-    ],
-    ids=[
-        "errors",
-        "few-but-beyond-doubt",
-        "one-is-no-excuse",
-        "half-of-two",
-        "worse",
-        "stable-not-asked",
-        "slow",
-    ],
-)
-def test_judge_of_a_candidate_beyond_bounds_says_by_how_much(
-    candidate: Tally, stable: Tally, said: str
-) -> None:
-    with pytest.raises(DeployError, match=said):
-        judge(candidate, stable, SERVE, CANDIDATE)
-
-
-def test_judge_of_latency_above_all_buckets_says_nothing() -> None:
-    slow = Tally(1000, 0, {0.05: 0, math.inf: 1000})
-    judge(slow, Tally(), Serve(latency_ms=60.0), CANDIDATE)
-
-
-@pytest.mark.parametrize("share", [0.01, 0.3])
-@pytest.mark.parametrize(("events", "trials"), [(1, 1), (2, 2), (8, 20), (40, 40), (31, 60)])
-def test_chance_is_the_sum_of_the_binomial_terms(events: int, trials: int, share: float) -> None:
-    terms = (
-        math.comb(trials, count) * share**count * (1 - share) ** (trials - count)
-        for count in range(events, trials + 1)
-    )
-    assert chance(events, trials, share) == pytest.approx(sum(terms), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("events", "trials", "share", "expected"),
-    [(0, 0, 0.01, 1), (0, 50, 0.0, 1), (1, 50, 0.0, 0), (5, 5, 1.0, 1), (10, 1000, 0.01, 1)],
-)
-def test_chance_at_the_edges(events: int, trials: int, share: float, expected: float) -> None:
-    assert chance(events, trials, share) == expected
-
-
-def test_chance_of_many_requests_does_not_overflow() -> None:
-    assert 0 < chance(10_500, 1_000_000, 0.01) < 1e-5
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [((3, 4), (1, 4)), ((30, 60), (10, 50)), ((5, 5), (0, 9)), ((9, 10), (40, 90))],
-)
-def test_chance_beside_is_the_sum_of_the_hypergeometric_terms(
-    one: tuple[int, int], other: tuple[int, int]
-) -> None:
-    both, trials = one[0] + other[0], one[1] + other[1]
-    ways = (
-        math.comb(one[1], count) * math.comb(other[1], both - count)
-        for count in range(one[0], min(one[1], both) + 1)
-    )
-    assert chance_beside(one, other) == pytest.approx(sum(ways) / math.comb(trials, both), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [((0, 0), (0, 0)), ((0, 9), (3, 9)), ((9, 9), (1, 1)), ((2, 10), (1, 5))]
-)
-def test_chance_beside_of_no_more_than_its_share_is_one(
-    one: tuple[int, int], other: tuple[int, int]
-) -> None:
-    assert chance_beside(one, other) == 1
-
-
-def test_chance_beside_of_many_requests_does_not_overflow() -> None:
-    assert 0 < chance_beside((10_700, 1_000_000), (10_000, 1_000_000)) < 1e-5
-
-
-def test_candidate_that_finishes_nothing_it_takes_hangs() -> None:
-    said = "version 2 of 'churn' hangs: it has 40 requests in flight and finished none in 60 s"
-    with pytest.raises(DeployError, match=said):
-        judge_hanging(Tally(), 40, 60, CANDIDATE)
-
-
-@pytest.mark.parametrize(("finished", "in_flight"), [(0, 0), (0, 2), (1, 40)])
-def test_candidate_that_is_at_a_few_or_finishes_some_does_not_hang(
-    finished: int, in_flight: int
-) -> None:
-    judge_hanging(Tally(finished), in_flight, 60, CANDIDATE)
-
-
-class Pods(ThreadingHTTPServer):
-    """What pods show on /metrics, one text a reading; None is a 404. The last one stays."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Metrics)
-        self.texts: list[str | None] = []
-
-
-class _Metrics(BaseHTTPRequestHandler):
-    server: Pods
-
-    def do_GET(self) -> None:  # noqa: N802
-        texts = self.server.texts
-        text = texts.pop(0) if len(texts) > 1 else texts[0]
-        body = (text or "").encode()
-        self.send_response(404 if text is None else 200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keeps quiet."""
+from tests.metered import CANDIDATE, STABLE, Pods, metrics, put_pod, showing
 
 
 @pytest.fixture
 def pods() -> Iterator[Pods]:
-    server = Pods()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with showing() as server:
+        yield server
 
 
-def metrics(good: int = 0, failed: int = 0, in_flight: int = 0) -> str:
-    return (
-        f'kubeloop_requests_total{{code="200",model_name="churn"}} {good}\n'
-        f'kubeloop_requests_total{{code="500",model_name="churn"}} {failed}\n'
-        f'kubeloop_requests_in_flight{{model_name="churn"}} {in_flight}\n'
-    )
+@pytest.fixture
+def others() -> Iterator[Pods]:
+    with showing() as server:
+        yield server
 
 
-def put_pod(api: Api, pods: Pods, name: str) -> None:
-    labels = dict(pair.split("=") for pair in CANDIDATE.selector.split(","))
-    port = {"name": "http", "containerPort": pods.server_address[1]}
-    api.put(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "namespace": "default", "labels": labels},
-            "spec": {"containers": [{"name": "kserve-container", "ports": [port]}]},
-            "status": {
-                "podIP": "127.0.0.1",
-                "conditions": [{"type": "Ready", "status": "True"}],
-            },
-        }
-    )
-
-
-def watch(check: Callable[[], None] = lambda: None) -> None:
+def watch(check: Callable[[], None] = lambda: None, known: Iterable[dict[str, Any]] = ()) -> None:
     """Watches the candidate for two readings: at the beginning and at the end."""
     serve = Serve(max_error_ratio=0.01, latency_ms=50.0, watch_s=0)
     pace = Pace(sample_s=0.005, retry_s=0.01)
-    Watch(connect(0.01), "default", serve, pace=pace, check=check).over(CANDIDATE, None, 50)
+    one = Watch(connect(pace.patience), "default", serve, pace=pace, check=check)
+    one.know(list(known))
+    one.over(CANDIDATE, None, 50)
 
 
 def test_readings_that_stop_are_no_lack_of_traffic(kubernetes_api: Api, pods: Pods) -> None:
@@ -231,6 +56,107 @@ def test_candidate_whose_requests_all_hang_is_refused(kubernetes_api: Api, pods:
         watch()
 
 
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [(False, r"pods that answered are not ready any more \(1\): pod 'b' is not ready"), (True, "")],
+    ids=["server", "node"],
+)
+def test_pod_whose_server_is_lost_is_not_passed_over_for_the_others(
+    kubernetes_api: Api, pods: Pods, server: bool, said: str
+) -> None:
+    for name in ("a", "b"):
+        put_pod(kubernetes_api, pods, name)
+    pods.texts = [metrics(100)]
+
+    def lose() -> None:
+        put_pod(kubernetes_api, pods, "b", ready="False", server=server)
+
+    if not said:
+        watch(lose)
+        return
+    with pytest.raises(DeployError, match=said):
+        watch(lose)
+
+
+SAID = r"pod 'b': container 'kserve-container' crashed and began anew \(exit code 139, Error\)"
+
+
+def test_pod_that_began_anew_in_the_watch_is_not_passed_over_for_being_ready(
+    kubernetes_api: Api, pods: Pods
+) -> None:
+    for name in ("a", "b"):
+        put_pod(kubernetes_api, pods, name)
+    pods.texts = [metrics(100)]
+    with pytest.raises(DeployError, match=f"did not stand the traffic: {SAID}"):
+        watch(lambda: put_pod(kubernetes_api, pods, "b", restarts=1))
+
+
+def test_pod_that_began_anew_between_its_proof_and_the_first_look_did_not_stand_the_traffic(
+    kubernetes_api: Api, pods: Pods
+) -> None:
+    for name in ("a", "b"):
+        put_pod(kubernetes_api, pods, name)
+    known = kubernetes_api.list("Pod")
+    put_pod(kubernetes_api, pods, "b", restarts=1)
+    pods.texts = [metrics(100)]
+    with pytest.raises(DeployError, match=SAID):
+        watch(known=known)
+
+
+def test_pod_that_began_anew_before_its_proof_stands_the_traffic(
+    kubernetes_api: Api, pods: Pods
+) -> None:
+    put_pod(kubernetes_api, pods, "a", restarts=2)
+    known = kubernetes_api.list("Pod")
+    put_pod(kubernetes_api, pods, "b", restarts=1)
+    pods.texts = [metrics(100)]
+    watch(known=known)
+
+
+FETCHED = {
+    "name": "storage-initializer",
+    "restartCount": 1,
+    "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+}
+
+
+def test_pod_that_comes_and_whose_bundle_is_fetched_at_the_second_try_is_no_crash(
+    kubernetes_api: Api, pods: Pods
+) -> None:
+    put_pod(kubernetes_api, pods, "a")
+    pods.texts = [metrics(100)]
+
+    def come() -> None:
+        new: dict[str, Any] = {"initContainerStatuses": [FETCHED], "containerStatuses": []}
+        put_pod(kubernetes_api, pods, "b", ready="False", **new)
+
+    watch(come)
+
+
+def test_pod_whose_server_begins_anew_counts_from_when_it_was_first_ready(
+    kubernetes_api: Api, pods: Pods
+) -> None:
+    put_pod(kubernetes_api, pods, "a")
+    serve = Serve(max_error_ratio=0.01, latency_ms=50.0, watch_s=0)
+    one = Watch(connect(), "default", serve, pace=Pace(), check=lambda: None)
+    one.know(kubernetes_api.list("Pod"))
+    for restarts, ready in ((0, "False"), (1, "False"), (2, "True"), (2, "False"), (2, "True")):
+        put_pod(kubernetes_api, pods, "b", ready=ready, restarts=restarts)
+        one.stand(CANDIDATE)
+    put_pod(kubernetes_api, pods, "b", restarts=3)
+    with pytest.raises(DeployError, match=SAID):
+        one.stand(CANDIDATE)
+
+
+def test_candidate_whose_pods_are_gone_did_not_stand_the_traffic(
+    kubernetes_api: Api, pods: Pods
+) -> None:
+    put_pod(kubernetes_api, pods, "a")
+    pods.texts = [metrics(100)]
+    with pytest.raises(DeployError, match="KServe has made no Deployment 'churn-v2-predictor' yet"):
+        watch(lambda: kubernetes_api.remove("Pod", "a", "default"))
+
+
 def test_pod_that_is_unread_at_first_is_not_counted_with_its_whole_life(
     kubernetes_api: Api, pods: Pods
 ) -> None:
@@ -247,3 +173,44 @@ def test_pod_that_came_since_is_counted_with_its_whole_life(
     pods.texts = [metrics(100, failed=100)]
     with pytest.raises(DeployError, match="failed 100 of 200 requests"):
         watch(lambda: put_pod(kubernetes_api, pods, "b"))
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [(metrics(900), "hangs: of 44 requests"), (None, "")],
+    ids=["read", "unread"],
+)
+def test_requests_in_flight_accuse_only_beside_a_stable_version_that_was_read(
+    kubernetes_api: Api, pods: Pods, others: Pods, beside: str | None, said: str
+) -> None:
+    put_pod(kubernetes_api, pods, "a")
+    put_pod(kubernetes_api, others, "b", of=STABLE)
+    pods.texts = [metrics(100, in_flight=40), metrics(104, in_flight=40)]
+    others.texts = [beside]
+    serve = Serve(max_error_ratio=0.01, latency_ms=5.0, watch_s=0.1)
+    pace = Pace(sample_s=0.05, retry_s=0.01)
+    one = Watch(connect(pace.patience), "default", serve, pace=pace, check=lambda: None)
+    if not said:
+        one.over(CANDIDATE, STABLE, 10)
+        return
+    with pytest.raises(DeployError, match=said):
+        one.over(CANDIDATE, STABLE, 10)
+
+
+def test_pod_that_shows_half_of_its_metrics_is_tried_again_and_not_counted_with_its_whole_life(
+    kubernetes_api: Api, pods: Pods
+) -> None:
+    put_pod(kubernetes_api, pods, "a")
+    whole = metrics(100_000, failed=3000)
+    half = whole[: whole.index('kubeloop_requests_total{code="500"')]
+    cut = f"HTTP/1.1 200 OK\r\ncontent-length: {len(whole)}\r\n\r\n{half}".encode()
+    pods.texts = [whole, cut, half, whole]
+    watch()
+    assert pods.texts == [whole]
+
+
+def test_pod_whose_metrics_are_no_http_cannot_be_watched(kubernetes_api: Api, pods: Pods) -> None:
+    put_pod(kubernetes_api, pods, "a")
+    pods.texts = [metrics(1), b"garbage\r\n\r\n"]
+    with pytest.raises(DeployError, match="cannot be watched: a: GET .*BadStatusLine: garbage"):
+        watch()

@@ -9,7 +9,9 @@ from components.monitor.wire import (
     is_number,
     is_positive_integer,
     parse_time,
+    read_stored,
     require_json,
+    write_json,
 )
 
 
@@ -29,6 +31,21 @@ def test_decode_json_malformed_refused_with_place(body: bytes, says: str) -> Non
     with pytest.raises(RefusedError, match=says) as caught:
         decode_json(body)
     assert (caught.value.status, caught.value.reason) == (400, "malformed")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"a": [1, 2.5, None, True]}, id="plain"),
+        pytest.param({"Straße": "naïve ✓ 🙂"}, id="beyond-ascii"),
+        pytest.param(["\ud800"], id="half-a-character"),
+        pytest.param([2**70], id="longer-than-64-bits"),
+    ],
+)
+def test_write_json_is_text_that_any_database_takes_and_reads_back(value: object) -> None:
+    text = write_json(value)
+    assert text.isascii()
+    assert read_stored(text) == value
 
 
 def test_canonical_json_other_order_same_text() -> None:

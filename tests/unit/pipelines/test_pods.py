@@ -204,18 +204,20 @@ def test_privacy_key_lies_where_ingest_looks_for_it(training: tuple[Any, Any]) -
 def test_secrets_name_what_the_code_and_its_libraries_read() -> None:
     from mlflow import environment_variables
 
-    from components.ingest import objects
-    from components.score import buckets
+    from components import object_store
 
     # The others are the cloud's own identity of a pod, which no Secret holds.
-    own = {name for name in (*objects._AWS, *buckets._AWS) if "IDENTITY" not in name}
+    own = {name for name in object_store._AWS if "IDENTITY" not in name}
     own = {name for name in own if "CONTAINER" not in name}
     assert own <= set(pods.SOURCES.variables)
+    assert set(pods.BUNDLES.variables) <= set(pods.SOURCES.variables)
     assert [n for n in pods.REGISTRY.variables if not hasattr(environment_variables, n)] == []
 
 
 @pytest.mark.parametrize(
-    "secret", [pods.SOURCES, pods.PRIVACY, pods.REGISTRY, pods.NOTIFY], ids=lambda s: s.name
+    "secret",
+    [pods.SOURCES, pods.BUNDLES, pods.PRIVACY, pods.REGISTRY, pods.NOTIFY],
+    ids=lambda s: s.name,
 )
 def test_secret_may_name_a_volume(secret: pods.Secret) -> None:
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", secret.name)

@@ -1,7 +1,11 @@
+import contextlib
 import multiprocessing
 import os
 import shutil
+import sqlite3
+import threading
 import time
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +14,11 @@ import pytest
 from components.bundle import Interval, Manifest, read
 from components.champion import BUNDLE, Champion
 from components.errors import BundleError, RegistryError
-from components.register.registry import Registry, Version, _all
+from components.register.connection import PERSON, RUN, Patience
+from components.register.registry import Registry, _all
+from components.register.version import Version
 from tests.bundles import Fitted, build
+from tests.web import Answer, Web
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +44,22 @@ def manifest(fitted: Fitted, run: str, name: str = "churn") -> Manifest:
     return fitted.manifest.model_copy(update={"run_id": run, "name": name})
 
 
+def as_found(version: int | None) -> Champion:
+    """The champion as a run finds it now."""
+    return Champion(version=version, at=datetime.now(UTC))
+
+
 def test_registry_that_nobody_used_answers_without_a_file(tmp_path: Path) -> None:
     registry = Registry(f"sqlite:///{tmp_path / 'new' / 'registry.db'}")
     assert registry.names() == []
     assert registry.versions("churn") == []
     assert registry.champion("churn") is None
-    assert registry.fetch_champion("churn", tmp_path / "c") == Champion(version=None)
-    assert Champion.read(tmp_path / "c") == Champion(version=None)
+    asked = datetime.now(UTC)
+    found = registry.fetch_champion("churn", tmp_path / "c")
+    assert found.version is None
+    assert found.at is not None
+    assert asked <= found.at <= datetime.now(UTC)
+    assert Champion.read(tmp_path / "c") == found
     assert not (tmp_path / "new").exists()
 
 
@@ -114,6 +130,15 @@ def test_crown_moves_the_alias(registry: Registry, fitted: Fitted) -> None:
     assert champion in registry.versions("churn")
 
 
+def test_version_that_was_champion_is_known_as_such(registry: Registry, fitted: Fitted) -> None:
+    for run in ("run-1", "run-2", "run-3"):
+        registry.register(manifest(fitted, run), f"/bundles/{run}")
+    registry.crown("churn", 1)
+    registry.succeed("churn", 3, as_found(1))
+    found = {version.number: version.was_champion for version in registry.versions("churn")}
+    assert found == {1: True, 2: False, 3: True}
+
+
 @pytest.mark.parametrize("before", [None, 1])
 def test_succeed_the_champion_of_the_runs_begin_moves_the_alias(
     registry: Registry, fitted: Fitted, before: int | None
@@ -123,7 +148,7 @@ def test_succeed_the_champion_of_the_runs_begin_moves_the_alias(
         registry.crown("churn", before)
     for _ in range(2):
         # A pod that was lost does it again.
-        registry.succeed("churn", versions[1], before)
+        registry.succeed("churn", versions[1], as_found(before))
     champion = registry.champion("churn")
     assert champion is not None
     assert champion.number == 2
@@ -133,8 +158,26 @@ def test_succeed_after_a_rollback_leaves_the_champion(registry: Registry, fitted
     for run in "abc":
         registry.register(manifest(fitted, run), f"/bundles/{run}")
     registry.crown("churn", 1)
-    with pytest.raises(RegistryError, match="that was version 2 when this run began and is vers"):
-        registry.succeed("churn", 3, 2)
+    with pytest.raises(
+        RegistryError, match="that was version 2 when this run began, and version 1"
+    ):
+        registry.succeed("churn", 3, as_found(2))
+    champion = registry.champion("churn")
+    assert champion is not None
+    assert champion.number == 1
+
+
+def test_succeed_after_a_rollback_to_the_champion_of_the_runs_begin_leaves_it(
+    registry: Registry, fitted: Fitted
+) -> None:
+    for run in "ab":
+        registry.register(manifest(fitted, run), f"/bundles/{run}")
+    registry.crown("churn", 1)
+    before = as_found(1)
+    # The run has put version 2 into service, and somebody puts version 1 back before it is crowned.
+    registry.crown("churn", 1)
+    with pytest.raises(RegistryError, match="version 1 was made it since, by a rollback"):
+        registry.succeed("churn", 2, before)
     champion = registry.champion("churn")
     assert champion is not None
     assert champion.number == 1
@@ -149,7 +192,7 @@ def test_fetch_champion_copies_and_verifies_its_bundle(
     registry: Registry, fitted: Fitted, tmp_path: Path
 ) -> None:
     registry.crown("churn", registry.register(fitted.manifest, str(fitted.folder)))
-    assert registry.fetch_champion("churn", tmp_path / "c") == Champion(version=1)
+    assert registry.fetch_champion("churn", tmp_path / "c").version == 1
     assert read(tmp_path / "c" / BUNDLE) == fitted.manifest
 
 
@@ -222,6 +265,87 @@ def test_registry_server_that_is_away_fails_in_seconds_without_its_password(
     assert str(caught.value) == (
         "the registry 'http://bob:***@127.0.0.1:9' failed: [Errno 111] Connection refused"
     )
+
+
+class Server(Web):
+    """A registry that answers as MLflow's server does where it is overloaded, or not at all."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._over = threading.Event()
+        if not silent:
+            self._over.set()
+        super().__init__()
+
+    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        self._over.wait()
+        return 503, {}, b"overloaded"
+
+    def close(self) -> None:
+        self._over.set()
+        super().close()
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time between two tries, and nothing else said of them."""
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER"):
+        monkeypatch.setenv(name, "0")
+
+
+@pytest.mark.parametrize(
+    ("patience", "times"), [(PERSON, 1), (RUN, 3), (Patience(retries=1), 2)], ids=repr
+)
+@pytest.mark.usefixtures("impatience")
+def test_overloaded_registry_server_is_asked_again_by_whom_it_may_be(
+    patience: Patience, times: int
+) -> None:
+    server = Server(silent=False)
+    # Each has its own, whichever was there first.
+    other = Registry(server.url, Patience(retries=4))
+    with contextlib.closing(server):
+        with pytest.raises(RegistryError):
+            other.names()
+        before = len(server.asked)
+        with pytest.raises(RegistryError):
+            Registry(server.url, patience).names()
+    assert (before, len(server.asked) - before) == (5, times)
+    assert not {"MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"} & {*os.environ}
+
+
+@pytest.mark.usefixtures("impatience")
+def test_patience_of_the_environment_is_that_of_every_registry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with contextlib.closing(Server(silent=False)) as server:
+        with pytest.raises(RegistryError):
+            Registry(server.url, PERSON).names()
+        assert len(server.asked) == 2
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+
+
+@pytest.mark.usefixtures("impatience")
+def test_silent_registry_server_is_waited_for_as_long_as_the_patience_says() -> None:
+    with contextlib.closing(Server(silent=True)) as server:
+        with pytest.raises(RegistryError, match=f"the registry '{server.url}' failed: timed out"):
+            Registry(server.url, Patience(retries=0, answer_s=1)).names()
+        assert len(server.asked) == 1
+
+
+def test_locked_registry_file_is_one_sentence_and_no_traceback(
+    registry: Registry, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address = f"{registry.address}?timeout=0.1"
+    waiting = Registry(address)
+    assert waiting.names() == ["first"]
+    with contextlib.closing(sqlite3.connect(tmp_path / "registry.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        capfd.readouterr()
+        with pytest.raises(RegistryError, match="failed: .*database is locked$"):
+            waiting.crown("first", 1)
+    assert capfd.readouterr() == ("", "")
 
 
 def _register_first(address: str, folder: str, run: str) -> int:

@@ -79,7 +79,7 @@ def serving(
 def answer(address: tuple[str, int], *pieces: bytes) -> bytes:
     """Sends pieces for as long as they are taken; returns all that comes back."""
     said = b""
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         try:
             for piece in pieces:
                 connection.sendall(piece)
@@ -144,7 +144,7 @@ def test_connection_without_a_whole_head_in_time_is_closed(sent: bytes) -> None:
 
 def test_connection_beyond_twice_the_limit_is_closed() -> None:
     with serving(Limits(connections=2)) as address:
-        held = [socket.create_connection(address, timeout=10) for _ in range(4)]
+        held = [socket.create_connection(address, timeout=60) for _ in range(4)]
         try:
             assert answer(address) == b""
         finally:
@@ -156,7 +156,7 @@ class Talk:
     """One connection on which requests and answers take turns."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=10)
+        self.socket = socket.create_connection(address, timeout=60)
 
     def ask(self, request: bytes) -> bytes:
         self.socket.sendall(request)

@@ -1,7 +1,10 @@
+import math
 import re
 from itertools import count
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from components.monitor.page.axes import Line, Mark, Point, Reach, Rule, Span
 from components.monitor.page.charts import over_time, spark
@@ -63,6 +66,31 @@ def test_reach_is_from_one_round_number_to_another() -> None:
     assert Reach.of([3.0, 17.0], 0.0) == Reach(0.0, 20.0)
     same = Reach.of([7.0, 7.0])
     assert same.low <= 7.0 < same.high
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1),
+    st.none() | st.just(0.0),
+)
+@example([0.5, 0.5 + 2**-53], None)
+@example([0.19, 0.19000000000000003], None)
+@example([-1.7e308, 1.7e308], None)
+@example([1.7e308], None)
+@example([5e-324], 0.0)
+def test_reach_of_any_numbers_has_a_place_for_each(
+    values: list[float], least: float | None
+) -> None:
+    reach = Reach.of(values, least)
+    assert -math.inf < reach.low < reach.high < math.inf
+    places = [reach.place(value, 10.0, 90.0) for value in sorted(values)]
+    assert all(10.0 <= place <= 90.0 for place in places)
+    assert places == sorted(places, reverse=True)
+
+
+def test_over_time_of_an_interval_of_last_digits_is_drawn() -> None:
+    """As rows that are all alike have it, whose mean is rounded here and there."""
+    same = [Point(at, 1, 0.19, 0.19, 0.19000000000000003) for at in (NOON, NOON + MINUTE)]
+    assert 'class="band"' in over_time([Line(same, band=True)], SPAN, WORDS, count())
 
 
 def test_spark_has_its_limit_in_sight() -> None:

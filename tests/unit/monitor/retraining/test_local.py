@@ -46,7 +46,7 @@ def called(run: str) -> dict[str, Any]:
 
 
 def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (found := condition()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.01)

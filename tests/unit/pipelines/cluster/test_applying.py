@@ -6,8 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.cluster.applying import find_mends, run_command
+from pipelines.cluster.applying import run_command
 from pipelines.cluster.commands import ClusterError, Command, environment
+from pipelines.cluster.complaints import find_mends, is_log, is_passing
 from pipelines.cluster.running import running
 
 NOT_READY = "Error from server (InternalError): Internal error occurred: failed calling webhook"
@@ -50,6 +51,60 @@ def test_command_that_is_wrong_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"^error: no such file$"):
         run(wrong, [])
     assert (tmp_path / "tries").read_text().count("x") == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The connection to the server 127.0.0.1:6443 was refused - did you specify the right host",
+        "Unable to connect to the server: net/http: TLS handshake timeout",
+        "Unable to connect to the server: EOF",
+        "Error from server: etcdserver: leader changed",
+        "Error from server (ServiceUnavailable): the server is currently unable to handle it",
+        "error: failed to download openapi: dial tcp 127.0.0.1:1: connect: connection refused",
+        "error: read tcp 127.0.0.1:2->127.0.0.1:1: read: connection reset by peer",
+        "error: http2: client connection lost",
+    ],
+    ids=["refused", "tls", "eof", "leader", "unavailable", "openapi", "reset", "lost"],
+)
+def test_lost_server_passes(said: str) -> None:
+    assert is_passing(["Warning: old", said])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "fatal: unable to access 'https://github.com/': Failed to connect: Connection refused",
+        "error: no such file",
+        "Error from server (Forbidden): nobody may",
+        "error: timed out waiting for the condition on deployments/web",
+        "invalid GEOFENCE",
+    ],
+    ids=["network", "file", "forbidden", "time", "word"],
+)
+def test_what_is_wrong_does_not_pass(said: str) -> None:
+    assert not is_passing([said])
+
+
+def test_build_that_finds_no_network_is_not_tried_again(tmp_path: Path) -> None:
+    program = script(tmp_path, "").parts[0][1]
+    Path(program).write_text('echo x >> "$1"; echo "dial tcp: connection refused" >&2; exit 1')
+    build = Command((("env", "sh", program, str(tmp_path / "tries")),))
+    with pytest.raises(ClusterError, match="connection refused"):
+        run(build, [])
+    assert (tmp_path / "tries").read_text().count("x") == 1
+
+
+def test_log_of_a_program_is_not_shown_and_not_quoted(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = 'E1121 23:19:16.470879   13074 memcache.go:265] "Unhandled Error" err="refused"'
+    noisy = script(tmp_path, f"echo 'the reason' >&2; echo '{log}' >&2; exit 1")
+    with pytest.raises(ClusterError, match=r"^the reason$"):
+        run(noisy, [])
+    assert capfd.readouterr().err == "the reason\n"
+    assert is_log("W0101 00:00:00.000001       1 reflector.go:569] failed to list")
+    assert not is_log("Error from server (NotFound)")
 
 
 def test_pipe_fails_where_its_first_program_does(tmp_path: Path) -> None:

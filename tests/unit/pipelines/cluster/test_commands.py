@@ -41,6 +41,24 @@ def test_command_that_waits_says_where(line: str, waits: bool, namespace: str) -
     assert (command.waits, command.namespace) == (waits, namespace)
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(" --timeout=5m", 300), (" --timeout=1m30s", 90), (" --timeout=2h", 7200), ("", 30)],
+    ids=["minutes", "both", "hours", "none"],
+)
+def test_command_says_how_long_it_waits(given: str, seconds: float) -> None:
+    command = Command.parse(f"kubectl -n a wait{given} node --all")
+    assert command.timeout_s == seconds
+    assert command.within(12.4).line == "kubectl -n a wait node --all --timeout=12s"
+    assert command.within(-3).timeout_s == 1
+
+
+@pytest.mark.parametrize("given", ["5", "", "m", "5x", "-1s"])
+def test_wait_without_a_duration_is_named(given: str) -> None:
+    with pytest.raises(ClusterError, match=f"waits for '{given}': expected a duration"):
+        _ = Command.parse(f"kubectl wait --timeout={given} node --all").timeout_s
+
+
 def test_commands_are_those_of_the_comments_in_their_order(tmp_path: Path) -> None:
     file = tmp_path / "kustomization.yaml"
     file.write_text(

@@ -107,6 +107,6 @@ def test_mends_are_said_once_each() -> None:
         pod("b", containerStatuses=[PULL]),
         pod("c", containerStatuses=[CRASH]),
     ]
-    pulled, crashed = mends(pods)
+    pulled, crashed = mends(pods, "kubectl --context a")
     assert "make cluster-images" in pulled
-    assert crashed.endswith("kubectl -n models logs c -c main --previous")
+    assert crashed.endswith("kubectl --context a -n models logs c -c main --previous")

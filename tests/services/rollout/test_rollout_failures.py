@@ -1,54 +1,30 @@
 """Versions that fail on KServe: the last good one serves on, and the reason is said."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import re
 from typing import Any
 
 import pytest
 
-from components.deploy.kserve.cluster_connection import connect
-from components.deploy.kserve.journal import Journal
-from components.deploy.kserve.lease import Lease
 from components.deploy.kserve.pace import Pace
-from components.deploy.kserve.variants import good_of
+from components.deploy.kserve.status import observe
 from components.errors import DeployError
 from tests.kubernetes_api import Call, Cluster
 from tests.kubernetes_api.cluster import Behaviour
 from tests.rollouts import (
     NAME,
     NAMESPACE,
-    PACE,
     Bundles,
-    build_bundles,
     check_served,
     deploy,
     expire_lease,
     names_of_pods,
+    scale_up,
     service_of,
     share_of,
-    started,
 )
 from tests.serving import wait_for
 
 IMPATIENT = Pace(poll_s=0.005, sample_s=0.005, drain_s=0.05, ready_s=0.5, grace_s=0.1, retry_s=0.01)
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    return build_bundles(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> Iterator[Cluster]:
-    with started(tmp_path, monkeypatch, bundles) as made:
-        yield made
-
-
-@pytest.fixture
-def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> Iterator[Cluster]:
-    """A cluster without the Gateway API."""
-    with started(tmp_path, monkeypatch, bundles, gateway_api=False) as made:
-        yield made
 
 
 @pytest.mark.parametrize(
@@ -86,12 +62,33 @@ def test_version_that_fails_is_put_back_with_the_reason(
     ],
 )
 def test_version_over_its_latency_budget_is_put_back(
-    cluster: Cluster, bundles: Bundles, behaviour: Behaviour, serve: dict[str, float], said: str
+    cluster: Cluster, bundles: Bundles, behaviour: Behaviour, serve: dict[str, Any], said: str
 ) -> None:
     deploy(bundles.release(1))
     cluster.behave(2, behaviour)
     with pytest.raises(DeployError, match=said):
         deploy(bundles.release(2), **serve)
+    check_served(cluster, 1)
+
+
+def test_version_that_leaves_requests_unfinished_is_put_back(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    deploy(bundles.release(1))
+    cluster.behave(2, "hanging", ratio=0.3)
+    said = r"version 2 of 'fares' hangs: of \d+ requests \d+ or more are not finished after 0.2 s"
+    with pytest.raises(DeployError, match=said):
+        deploy(bundles.release(2), latency_ms=200.0, watch_s=10.0)
+    check_served(cluster, 1)
+
+
+def test_version_whose_latency_is_above_all_buckets_is_put_back(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    deploy(bundles.release(1))
+    cluster.behave(2, "slow_under_traffic", seconds=1000.0)
+    with pytest.raises(DeployError, match="took longer than serve.latency_ms, 8000 ms, for"):
+        deploy(bundles.release(2), latency_ms=8000.0, watch_s=1.0)
     check_served(cluster, 1)
 
 
@@ -101,7 +98,7 @@ def test_first_version_that_fails_leaves_nothing(cluster: Cluster, bundles: Bund
         deploy(bundles.release(1))
     cluster.settle()
     assert cluster.api.list("InferenceService", NAMESPACE) == []
-    assert names_of_pods(cluster) == set()
+    assert wait_for(lambda: names_of_pods(cluster) == set())
     cluster.behave(1, "ready")
     deploy(bundles.release(1))
     check_served(cluster, 1)
@@ -125,40 +122,17 @@ def test_reason_holds_no_secret(cluster: Cluster, bundles: Bundles) -> None:
     assert [s for s in ("hunter2", "0011aabb", "abcdefgh", "eyJhbGciOi") if s in said] == []
 
 
-def test_version_that_crashes_under_traffic_is_put_back(cluster: Cluster, bundles: Bundles) -> None:
+def test_kept_reason_quotes_log_and_events_to_their_end(cluster: Cluster, bundles: Bundles) -> None:
     deploy(bundles.release(1))
-
-    def crash(call: Call) -> None:
-        if call.resource == "inferenceservices" and share_of(cluster) == 50:
-            cluster.behave(2, "crashing", log=["no memory"])
-
-    cluster.api.on_call(crash, moment="answered", verbs=["patch"])
-    with pytest.raises(DeployError, match="put back"):
-        deploy(bundles.release(2), watch_s=0.5)
-    cluster.api.on_call(None)
-    cluster.settle()
-    assert cluster.serving(NAME) == {1}
-    assert cluster.traffic(NAME) == {1: 100}
-
-
-def test_version_that_was_promoted_by_a_killed_deployment_and_crashes_is_put_back(
-    cluster: Cluster, bundles: Bundles
-) -> None:
-    deploy(bundles.release(1))
-    good = good_of(service_of(cluster))
-    deploy(bundles.release(2))
-    with Lease(connect(), NAMESPACE, NAME, PACE) as lease:
-        lease.keep(Journal(phase="moving", version=2, newest=1, good=good))
-    cluster.behave(2, "crashing", log=["no memory"])
-    cluster.behave(3, "unpullable")
-    assert wait_for(lambda: 2 not in cluster.versions(NAME))
-    with pytest.raises(DeployError, match="version 3 of 'fares' was put back, version 1 is served"):
-        deploy(bundles.release(3))
-    cluster.settle()
-    assert cluster.serving(NAME) == {1}
-    assert cluster.traffic(NAME) == {1: 100}
-    assert set(cluster.versions(NAME)) == {1}
-    assert service_of(cluster)["spec"]["predictor"] == good.predictor
+    log = [f"line {number} {'word ' * 40}end {number}" for number in range(5)]
+    cluster.behave(2, "crashing", log=log)
+    with pytest.raises(DeployError):
+        deploy(bundles.release(2), pace=IMPATIENT)
+    seen = observe(NAME, NAMESPACE)
+    assert seen is not None
+    assert re.search(
+        r"was put back: .*; its log ends: line 0 .* end 4; events: BackOff", seen.reason
+    )
 
 
 def test_candidate_of_another_killed_deployment_is_taken_away_first(
@@ -208,20 +182,6 @@ def test_without_traffic_a_version_goes_on(
     assert "no traffic in 0 s at 50 %" in caplog.text
 
 
-def test_stable_version_that_restarts_condemns_nobody(cluster: Cluster, bundles: Bundles) -> None:
-    deploy(bundles.release(1))
-
-    def restart(call: Call) -> None:
-        if share_of(cluster) == 50:
-            cluster.restart(1)
-            cluster.api.on_call(None)
-
-    cluster.api.on_call(restart, moment="answered", verbs=["patch"])
-    deploy(bundles.release(2), watch_s=0.2)
-    cluster.settle()
-    assert cluster.serving(NAME) == {2}
-
-
 @pytest.mark.parametrize("behaviour", ["crashing", "wrong", "erring", "metrics_gone"])
 def test_without_gateway_api_a_version_that_fails_is_put_back(
     plain: Cluster, bundles: Bundles, behaviour: Behaviour
@@ -246,13 +206,7 @@ def test_stable_version_that_grows_meanwhile_is_replaced_by_as_many_pods(
     def look(call: Call) -> None:
         share = share_of(cluster)
         if share == 50 and not more:
-            (pod,) = [
-                p for p in cluster.api.list("Pod", NAMESPACE) if "-v1-" in p["metadata"]["name"]
-            ]
-            for name in ("fares-v1-b", "fares-v1-c", "fares-v1-d"):
-                metadata = {"labels": pod["metadata"]["labels"], "namespace": NAMESPACE}
-                cluster.api.put(pod | {"metadata": metadata | {"name": name}})
-                more.append(name)
+            more.extend(scale_up(cluster, 3))
         if share == 100 and not at_all:
             at_all.append(cluster.versions(NAME)[2])
             for name in more:

@@ -3,8 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,26 +21,15 @@ from tests.rollouts import (
     NAMESPACE,
     PACE,
     Bundles,
-    build_bundles,
     check_served,
     deploy,
     expire_lease,
+    scale_up,
     service_of,
     share_of,
-    started,
+    strand_at_half,
 )
 from tests.serving import wait_for
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    return build_bundles(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> Iterator[Cluster]:
-    with started(tmp_path, monkeypatch, bundles) as made:
-        yield made
 
 
 def test_first_apply_is_not_repeated_over_a_newer_deployments(
@@ -102,7 +89,7 @@ def test_write_is_not_repeated_where_the_lease_is_in_other_hands(
     cluster: Cluster, bundles: Bundles, verb: str
 ) -> None:
     deploy(bundles.release(1))
-    found, api = service_of(cluster), connect(0.01)
+    found, api = service_of(cluster), connect(PACE.patience)
     writes: list[Call] = []
     with Lease(api, NAMESPACE, NAME, PACE) as lease:
         service = KServeService(api, NAMESPACE, NAME, lease=lease, pace=PACE)
@@ -175,20 +162,13 @@ def test_deployment_that_is_told_to_end_takes_the_traffic_back(
     assert lease["spec"]["holderIdentity"] == ""
 
 
-def test_lease_deleted_after_a_kill_leaves_the_stable_version_its_own_least_number(
-    cluster: Cluster, bundles: Bundles
+@pytest.mark.parametrize("most", [2, 3, 4])
+def test_lease_deleted_after_a_kill_leaves_the_stable_version_its_own_bounds(
+    cluster: Cluster, bundles: Bundles, most: int
 ) -> None:
-    replicas = {"min": 2, "max": 4}
+    replicas = {"min": 2, "max": most}
     deploy(bundles.release(1), replicas=replicas)
-
-    def die(call: Call) -> str | None:
-        return "drop" if share_of(cluster) == 50 else None
-
-    cluster.api.on_call(die, moment="arrived")
-    hasty = Pace(poll_s=0.005, sample_s=0.005, ready_s=30, retry_s=0.0001)
-    with pytest.raises(DeployError, match="could not be put back"):
-        deploy(bundles.release(2), pace=hasty, replicas=replicas)
-    cluster.api.on_call(None)
+    strand_at_half(cluster, bundles.release(2), replicas)
     assert service_of(cluster)["spec"]["predictor"]["minReplicas"] > 2
     lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE)
     assert lease is not None
@@ -198,4 +178,28 @@ def test_lease_deleted_after_a_kill_leaves_the_stable_version_its_own_least_numb
         deploy(bundles.release(3), replicas=replicas)
     check_served(cluster, 1)
     predictor = service_of(cluster)["spec"]["predictor"]
-    assert (predictor["minReplicas"], predictor["maxReplicas"]) == (2, 4)
+    assert (predictor["minReplicas"], predictor["maxReplicas"]) == (2, most)
+
+
+def test_deployment_that_goes_on_needs_as_many_pods_as_carried_the_traffic_before(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    """An autoscaler takes pods from a version that has had a part of the traffic for long."""
+    replicas = {"min": 1, "max": 6}
+    deploy(bundles.release(1), replicas=replicas)
+    more = scale_up(cluster, 3)
+    strand_at_half(cluster, bundles.release(2), replicas)
+    for name in more:
+        cluster.api.remove("Pod", name, NAMESPACE)
+    expire_lease(cluster)
+    at_all: list[int] = []
+
+    def look(call: Call) -> None:
+        if share_of(cluster) == 100:
+            at_all.append(cluster.versions(NAME)[2])
+
+    cluster.api.on_call(look, moment="answered", verbs=["patch"])
+    deploy(bundles.release(2), replicas=replicas)
+    cluster.api.on_call(None)
+    assert at_all[0] == 4
+    check_served(cluster, 2)

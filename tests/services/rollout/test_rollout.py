@@ -2,14 +2,12 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.deploy.kserve.rollout import Release, roll_back
 from components.deploy.kserve.status import observe, observe_all
 from components.deploy.rollout import roll_out
 from components.errors import DeployError
@@ -18,37 +16,16 @@ from tests.kubernetes_api import Call, Cluster
 from tests.rollouts import (
     NAME,
     NAMESPACE,
-    PACE,
     Bundles,
-    build_bundles,
     check_served,
     deploy,
     names_of_pods,
     service_of,
     share_of,
     spec,
-    started,
     writes,
 )
 from tests.serving import wait_for
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
-    return build_bundles(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> Iterator[Cluster]:
-    with started(tmp_path, monkeypatch, bundles) as made:
-        yield made
-
-
-@pytest.fixture
-def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundles: Bundles) -> Iterator[Cluster]:
-    """A cluster without the Gateway API."""
-    with started(tmp_path, monkeypatch, bundles, gateway_api=False) as made:
-        yield made
 
 
 def test_first_version_is_served_as_its_own_variant(cluster: Cluster, bundles: Bundles) -> None:
@@ -135,49 +112,12 @@ def test_older_version_that_comes_late_is_refused(cluster: Cluster, bundles: Bun
     deploy(bundles.release(2))
     before = service_of(cluster)
     said = "version 1 of 'fares' is not deployed: version 2 was in service already"
+    told: list[int] = []
     with pytest.raises(DeployError, match=said):
-        deploy(bundles.release(1))
+        deploy(bundles.release(1), introduce=lambda: told.append(1))
     assert service_of(cluster) == before
-
-
-def test_roll_back_goes_back_and_a_late_retry_does_not_undo_it(
-    cluster: Cluster, bundles: Bundles
-) -> None:
-    deploy(bundles.release(1))
-    deploy(bundles.release(2))
-    cluster.load(0)
-    proof = roll_back(spec(canary=[10, 50]), bundles.release(1), namespace=NAMESPACE, pace=PACE)
-    assert (proof.version, proof.replaced) == (1, 2)
-    check_served(cluster, 1)
-    with pytest.raises(DeployError, match="it was, and was rolled back, in service already"):
-        deploy(bundles.release(2))
-    deploy(bundles.release(3))
-    check_served(cluster, 3)
-
-
-def test_roll_back_without_the_bundle_trusts_the_predictors_own_proof(
-    cluster: Cluster, bundles: Bundles
-) -> None:
-    deploy(bundles.release(1))
-    deploy(bundles.release(2))
-    known = Release(1, "s3://mlpipeline/1", "onnx")
-    proof = roll_back(spec(), known, namespace=NAMESPACE, pace=PACE)
-    assert (proof.version, proof.golden_rows, proof.latency_seconds) == (1, 0, 0.0)
-    check_served(cluster, 1)
-
-
-def test_roll_back_to_what_fails_leaves_what_is_served(cluster: Cluster, bundles: Bundles) -> None:
-    deploy(bundles.release(1))
-    deploy(bundles.release(2))
-    cluster.behave(1, "unpullable")
-    with pytest.raises(DeployError, match="version 1 of 'fares' was put back, version 2 is served"):
-        roll_back(spec(), bundles.release(1), namespace=NAMESPACE, pace=PACE)
-    check_served(cluster, 2)
-
-
-def test_roll_back_of_nothing_says_so(cluster: Cluster, bundles: Bundles) -> None:
-    with pytest.raises(DeployError, match="nothing is served of 'fares' in namespace 'models'"):
-        roll_back(spec(), bundles.release(1), namespace=NAMESPACE, pace=PACE)
+    # What the monitor is told of a version, it is told of one that is to be served.
+    assert told == []
 
 
 def test_observe_of_nothing_is_none(cluster: Cluster) -> None:

@@ -38,7 +38,7 @@ def find_fault(address: str) -> str:
     if "@" in address:
         return "it must hold no user and no password, which would be shown to others"
     if "?" in address or "#" in address:
-        return "it must hold no query"
+        return "it must hold no query and no fragment, which begin with ? and #"
     if not _PRINTABLE.fullmatch(address):
         return "it holds blanks or other characters that no address has"
     try:
