@@ -158,7 +158,8 @@ class Worker:
                 return asked
 
     def _answer_all(self, exc: Exception) -> None:
-        while (asked := self._next()) is not None:
+        # All are taken before one is answered: who asks again upon that waits for the next look.
+        for asked in list(iter(self._next, None)):
             asked[2].set_exception(exc)
 
 
