@@ -9,13 +9,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from components.errors import DeployError
 
 
 class _Terminated(BaseException):
     """SIGTERM came. No `Exception`, since what waits and tries again must not outlive it."""
+
+
+STOPPED: Final = (KeyboardInterrupt, _Terminated)
+"""What is raised where somebody ends the work: Ctrl-C, and SIGTERM within `terminable`."""
 
 
 @contextmanager

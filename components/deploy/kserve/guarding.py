@@ -13,7 +13,7 @@ from components.deploy.kserve.site import Site
 from components.deploy.kserve.telling import Say
 from components.deploy.kserve.variants import stable_of
 from components.errors import DeployError
-from components.termination import undisturbed
+from components.termination import STOPPED, undisturbed
 
 Document = dict[str, Any]
 
@@ -60,9 +60,7 @@ def or_told(service: KServeService, before: Document | None, say: Say) -> Iterat
     """
     try:
         yield
-    except Exception:
-        raise
-    except BaseException:
+    except STOPPED:
         with undisturbed():
             say(_served(service, before))
         raise

@@ -21,6 +21,7 @@ from components.deploy.kserve.lease_document import is_free, lease_name, moment,
 from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.telling import Say, Spell, note
 from components.errors import DeployError, KubeloopError
+from components.termination import STOPPED
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +75,8 @@ class Lease:
         """
         try:
             self._acquire()
-        except BaseException as exc:
-            if not isinstance(exc, Exception):
-                self._say("nothing was changed")
+        except STOPPED:
+            self._say("nothing was changed")
             raise
         metadata = self._document["metadata"]
         self.journal = read_journal(metadata.get("annotations") or {}, self.name, self._namespace)
