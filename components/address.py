@@ -2,12 +2,13 @@
 
 import re
 from ipaddress import IPv6Address, ip_address
+from string import punctuation
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-# A scheme, and all up to the last @: a key of an object store may hold a slash, and a typing error
-# anything else.
-_BEFORE_HOST: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_QUERY: Final = re.compile(r"[?#]")
+_HIDDEN: Final = "***"
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -18,12 +19,45 @@ def without_secrets(address: str) -> str:
         address: as it was named, however wrong.
 
     Returns:
-        The address; without anything before its last @, and after its first question mark.
+        The address; without anything before its last @, and after its first ? or #. Where that @
+        stands after one of them it may be a part of either: only the scheme is left.
     """
-    shown = _BEFORE_HOST.sub(lambda match: f"{match[1] or ''}***@", address)
-    place, mark, _ = shown.partition("?")
-    place, hash_mark, _ = place.partition("#")
-    return f"{place}{mark or hash_mark}***" if mark or hash_mark else place
+    return _divided(address)[0]
+
+
+def without_secrets_of(address: str, text: str) -> str:
+    """Writes what others say of an address, who may quote it in a longer one, or in parts.
+
+    Args:
+        address: as it was named, however wrong.
+        text: of an error.
+
+    Returns:
+        The text; what may be a password or a key in the address is `***`, to each of its words.
+    """
+    shown, hidden = _divided(address)
+    # As libraries rewrite what they cannot read.
+    quoted = (quote(hidden, safe=""), quote(hidden, safe=punctuation))
+    forms = (hidden, unquote(hidden), *quoted, repr(hidden))
+    words = "|".join({word for form in forms for word in re.findall(r"\w+", form)})
+    text = text.replace(address, shown)
+    return re.sub(rf"\b(?:{words})\b", _HIDDEN, text, flags=re.IGNORECASE) if words else text
+
+
+def _divided(address: str) -> tuple[str, str]:
+    """What of an address may be shown, and what of it may be a secret."""
+    found = _SCHEME.match(address)
+    scheme = found[0] if found else ""
+    # Up to the last @: a key of an object store may hold a slash, and a typing error anything else.
+    user, at, place = address.removeprefix(scheme).rpartition("@")
+    if _QUERY.search(user):
+        return f"{scheme}{_HIDDEN}", user + at + place
+    mark = _QUERY.search(place)
+    start = f"{scheme}{_HIDDEN}@" if at else scheme
+    if not mark:
+        return start + place, user
+    shown = f"{start}{place[: mark.end()]}{_HIDDEN}"
+    return shown, f"{user} {place[mark.end() :]}"
 
 
 def find_fault(address: str) -> str:

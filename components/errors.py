@@ -40,3 +40,10 @@ class StateError(KubeloopError):
 
 class RequestError(KubeloopError):
     """A client's request cannot be answered as it is."""
+
+
+def root_cause(exc: BaseException) -> BaseException:
+    """Finds what an error came from: of a failed connection the system's own word for it."""
+    while exc.__cause__ or exc.__context__:
+        exc = exc.__cause__ or exc.__context__ or exc
+    return exc

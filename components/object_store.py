@@ -72,12 +72,13 @@ class Patience:
     retries: int = 4
 
 
-def open_store(address: str, patience: Patience) -> Any:
+def open_store(address: str, patience: Patience, *, writes: bool = False) -> Any:
     """Opens the store that an s3:// or gs:// address names.
 
     Args:
         address: anything in it.
         patience: how long to wait for it and how often to try.
+        writes: whether it is to be written to; Google's is asked for no right that is not needed.
 
     Returns:
         An fsspec file system that keeps no listings.
@@ -94,7 +95,7 @@ def open_store(address: str, patience: Patience) -> Any:
         msg = f"{address!r} needs credentials and there are none: {_NEEDS[scheme]}"
         raise DataError(msg)
     try:
-        return _google(known, patience) if scheme == "gs" else _amazon(patience)
+        return _google(known, patience, writes) if scheme == "gs" else _amazon(patience)
     except Exception as exc:
         if known == _DEFAULT and os.environ.get(_IN_POD) and not _names_google_file():
             msg = f"{address!r} needs credentials and this pod has no identity: {_NEEDS[scheme]}"
@@ -173,7 +174,7 @@ def _amazon(patience: Patience) -> Any:
     return store
 
 
-def _google(token: Any, patience: Patience) -> Any:
+def _google(token: Any, patience: Patience, writes: bool) -> Any:
     from aiohttp import ClientTimeout
 
     # Its subclass, which fsspec would take, asks by gRPC what kind of bucket it is.
@@ -187,7 +188,7 @@ def _google(token: Any, patience: Patience) -> Any:
         warnings.simplefilter("ignore", UserWarning)
         return GCSFileSystem(
             token=token,
-            access="read_write",
+            access="read_write" if writes else "read_only",
             requests_timeout=ClientTimeout(
                 total=None, sock_connect=patience.connect_s, sock_read=patience.read_s
             ),

@@ -6,8 +6,9 @@ leave half done whatever stands behind an `except` or a `finally`.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -20,6 +21,9 @@ class _Terminated(BaseException):
 
 STOPPED: Final = (KeyboardInterrupt, _Terminated)
 """What is raised where somebody ends the work: Ctrl-C, and SIGTERM within `terminable`."""
+
+# Ctrl-C, a service manager's or Argo's stop, and a terminal that is closed.
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -45,16 +49,32 @@ def terminable() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ignores SIGTERM within; for what has to come to its end, where that is bounded."""
+def undisturbed(tell: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Ends at no signal within; for what has to come to its end, where that is bounded.
+
+    In any other thread than the main one nothing is done.
+
+    Args:
+        tell: called once, in a thread of its own, where one of the signals came.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Handlers run between any two steps of the main thread, which may be printing just then; of
+    # all that they could do, `put` alone may be called so.
+    came: SimpleQueue[int] = SimpleQueue()
+    teller = threading.Thread(target=lambda: tell() if came.get() else None, daemon=True)
+    teller.start()
+    before = {}
     try:
+        for number in _ENDING:
+            before[number] = signal.signal(number, lambda which, _: came.put(which))
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        came.put(0)
+        teller.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _raise(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -33,9 +33,8 @@ from pipelines.options import (
 )
 from pipelines.standard_output import (
     OutputError,
-    abandon_output,
-    finish_output,
-    open_output,
+    complain,
+    run_with_output,
     write_document,
 )
 
@@ -180,16 +179,8 @@ def schema() -> None:
 
 def main() -> NoReturn:
     """Runs the command and turns what it raises into an exit status."""
-    open_output()
     interrupt_on_signals()
-    try:
-        code = _run_command()
-        finish_output()
-    except OutputError as exc:
-        _say(str(exc))
-        abandon_output()
-        code = Exit.FAILED
-    sys.exit(code)
+    sys.exit(run_with_output(_run_command, "kubeloop"))
 
 
 def _run_command() -> int:
@@ -218,11 +209,7 @@ def _run_command() -> int:
 
 
 def _say(text: str) -> None:
-    try:
-        print(f"kubeloop: {text}", file=sys.stderr)
-    except OSError:
-        # Nobody can be told; the exit status says that much.
-        return
+    complain(f"kubeloop: {text}")
 
 
 if __name__ == "__main__":

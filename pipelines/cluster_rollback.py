@@ -12,6 +12,7 @@ from components.bundle import Manifest
 from components.deploy.kserve.pace import PACE, Pace
 from components.deploy.kserve.rollout import Choice, Release, roll_back
 from components.deploy.kserve.status import observe
+from components.deploy.kserve.telling import note
 from components.errors import BundleError, DataError, RegistryError, StateError
 from components.ingest.objects import copy_object
 from components.object_store import by_s3
@@ -21,6 +22,7 @@ from components.register.version import Version
 from components.seal import MANIFEST
 from components.spec import Spec, from_json
 from pipelines.rollback import choose
+from pipelines.standard_output import OutputError
 
 _RUNTIME: Final = "kubeloop.runtime"
 
@@ -55,6 +57,7 @@ def roll_back_cluster(
         DeployError: the version did not prove itself; what was served is served still.
         RegistryError: the registry cannot be asked; or the version is served and could not be
             made champion.
+        OutputError: the version is served and champion, which could not be printed.
     """
     if observe(name, namespace, context=context) is None:
         msg = f"nothing is served of {name!r} in namespace {namespace!r} that could be rolled back"
@@ -76,11 +79,20 @@ def roll_back_cluster(
     _crown(known, name, proof.version)
     changed = proof.replaced and proof.replaced != proof.version
     replaced = f", replacing version {proof.replaced}" if changed else ""
-    print(f"{name} version {proof.version} is champion and served{replaced}")
+    done = f"{name} version {proof.version} is champion and served{replaced}"
+    try:
+        print(done, flush=True)
+    except OutputError as exc:
+        msg = f"{done}; {exc}"
+        raise OutputError(msg) from exc
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    """Tells how it goes; whoever has left, or a full disk, is no reason to stop half done."""
+    try:
+        print(text, flush=True)
+    except OutputError as exc:
+        note(f"{text} ({exc})")
 
 
 def _choose_there(
@@ -128,9 +140,12 @@ def _read_manifest(name: str, version: Version) -> Manifest:
             copy_object(address, copy)
             return Manifest.model_validate_json(copy.read_bytes())
         except DataError as exc:
+            # Of S3 the reason need not say that the store may be another than Amazon's.
+            s3 = "Set AWS_ENDPOINT_URL and credentials of the object store, or give"
+            way = s3 if address.startswith("s3://") else "Give"
             msg = (
-                f"{about} cannot be read from here: {exc}. Set AWS_ENDPOINT_URL and credentials of "
-                "the object store, or give the spec that it was trained by: --spec FILE"
+                f"{about} cannot be read from here: {exc}. {way} the spec that it was trained by: "
+                "--spec FILE"
             )
             raise DataError(msg) from exc
         except ValidationError as exc:

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from components.bundle import read
-from components.deploy.rollout import Proof, roll_out
+from components.deploy.rollout import roll_out
 from components.errors import KubeloopError, StateError
+from components.proof import Proof
 from components.register.registry import Registry
 from components.register.version import Version
 from components.spec import from_json

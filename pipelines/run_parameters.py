@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from components.address import find_fault, is_of_this_machine, without_secrets
+from components.deploy.serving import KServe, read_serving
 from components.errors import SpecError
-from components.names import is_dns_label, is_dns_subdomain, is_image
+from components.names import is_dns_subdomain, is_image
 from components.spec import Spec, plan
 from components.spec.problems import did_you_mean
 
@@ -65,11 +66,10 @@ def find_addresses(serving: str, registry: str, monitor: str) -> Addresses:
         SpecError: a pod could not use one; all of them in one message.
     """
     served = serving or DEFAULT_SERVING
-    namespace = served.rstrip("/").removeprefix(_KSERVE)
+    namespace = _namespace(served)
     problems = []
-    if not served.startswith(_KSERVE) or not is_dns_label(namespace):
+    if not namespace:
         problems.append(f"--serving {without_secrets(served)!r}: expected kserve://NAMESPACE")
-        namespace = ""
     found = Addresses(
         f"{_KSERVE}{namespace}",
         registry or f"http://mlflow.{namespace}.svc:5000",
@@ -187,6 +187,15 @@ def run_parameters(
         **({"run_id": run_id} if run_id else {}),
         **(more or {}),
     }
+
+
+def _namespace(serving: str) -> str:
+    """The namespace whose KServe is named; empty where none is."""
+    try:
+        found = read_serving(serving)
+    except SpecError:
+        return ""
+    return found.namespace if isinstance(found, KServe) else ""
 
 
 def _unusable(option: str, address: str) -> list[str]:

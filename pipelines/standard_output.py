@@ -8,12 +8,13 @@ into a file.
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EPIPE
 from typing import Final
 
 from components.errors import KubeloopError
+from pipelines.local.result import Exit
 
 # What a user chooses besides by PYTHONIOENCODING never fails, and stays as it is.
 _FAILING: Final = ("strict", "surrogateescape")
@@ -43,6 +44,40 @@ def _named() -> Iterator[None]:
         reason = "nobody reads it any more" if exc.errno == EPIPE else exc.strerror
         msg = f"standard output cannot be written: {reason}; the command stopped there"
         raise OutputError(msg) from exc
+
+
+def run_with_output(command: Callable[[], int], speaker: str) -> int:
+    """Runs a command whose standard output fails on no character, and by one sentence if it fails.
+
+    Args:
+        command: returns the exit status. It lets `OutputError` pass.
+        speaker: what the sentence begins with.
+
+    Returns:
+        The exit status; 1 where standard output cannot be written.
+    """
+    open_output()
+    try:
+        try:
+            code = command()
+        except SystemExit:
+            # By which argparse ends after its help; that is output too.
+            finish_output()
+            raise
+        finish_output()
+    except OutputError as exc:
+        complain(f"{speaker}: {exc}")
+        abandon_output()
+        return Exit.FAILED
+    return code
+
+
+def complain(text: str) -> None:
+    """Prints to standard error; where nobody can be told, the exit status says that much."""
+    try:
+        print(text, file=sys.stderr)
+    except OSError:
+        return
 
 
 def open_output() -> None:

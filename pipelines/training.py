@@ -112,20 +112,12 @@ def training(
                     current=current.outputs["current"],
                 )
             )
-            crowned = uncached(
-                crown(
-                    spec=spec,
-                    registry=registry,
-                    version=version.outputs["Output"],
-                    current=current.outputs["current"],
-                    deployed=deployed.outputs["deployed"],
-                )
-            )
+            crowned = uncached(crown(registry=registry, deployed=deployed.outputs["deployed"]))
 
     data = Size(cpu, memory, cpu_request, memory_request)
     small = Size(small_cpu, small_memory, small_cpu_request, small_memory_request)
     # Two retries for what only reads, and for what does nothing the second time: `register` knows
-    # its run, `crown` its version. One for `deploy`, which goes on where a lost pod left it, and
+    # its run, `crown` the version. One for `deploy`, which goes on where a lost pod left it, and
     # which a version that does not prove itself fails twice.
     furnish(current, small, deadline_s=HOUR, retries=2, secrets=(REGISTRY, BUNDLES))
     furnish(table, data, deadline_s=6 * HOUR, retries=2, secrets=(SOURCES, PRIVACY))

@@ -15,6 +15,7 @@ from tests.web import Answer, Web
 
 _OBJECTS = r"(/upload|/download)?/storage/v1/b/([^/]+)/o(?:/([^/]+))?"
 _JSON = {"Content-Type": "application/json"}
+_UNIT = 256 << 10
 
 
 class Google(Web):
@@ -119,15 +120,17 @@ class Google(Web):
         self.reached.set()
         self.goes_on.wait(60)
         bucket, key, kept = self.began[identity]
-        stated = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers["Content-Range"])
+        stated = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", headers["Content-Range"])
         assert stated
-        begin, end, total = (int(number) for number in stated.groups())
+        begin, end = (int(stated[1]), int(stated[2])) if stated[1] else (len(kept), len(kept) - 1)
         if begin != len(kept) or len(body) != end + 1 - begin:
             return _refused(503, "the pieces do not fit")
+        if stated[3] == "*" and len(body) % _UNIT:
+            return _refused(400, "a piece that is not the last has a multiple of 256 KiB")
         kept += body[: self.takes or None]
         self.began[identity] = bucket, key, kept
-        if len(kept) < total:
-            return 308, {"Range": f"bytes=0-{len(kept) - 1}"}, b""
+        if stated[3] == "*" or len(kept) < int(stated[3]):
+            return 308, {"Range": f"bytes=0-{len(kept) - 1}"} if kept else {}, b""
         del self.began[identity]
         self.objects[bucket, key] = kept
         return _json(self._about(bucket, key))

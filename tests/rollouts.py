@@ -16,8 +16,8 @@ from components.deploy.kserve.journal import Journal
 from components.deploy.kserve.lease import Lease
 from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.rollout import Choice, Release, roll_back, roll_out
-from components.deploy.serving import Proof
 from components.errors import DeployError
+from components.proof import Proof
 from components.spec import Spec, parse
 from tests.bundles import Fitted, build, reseal
 from tests.kubernetes_api import Call, Cluster
@@ -135,6 +135,12 @@ def record(journal: Journal) -> None:
     """Puts on record what a deployment leaves there that is killed at some moment."""
     with Lease(connect(), NAMESPACE, NAME, PACE) as lease:
         lease.keep(journal)
+
+
+def recorded() -> Journal:
+    """What is on record of the model's deployments."""
+    with Lease(connect(), NAMESPACE, NAME, PACE) as lease:
+        return lease.journal
 
 
 def service_of(cluster: Cluster) -> dict[str, Any]:

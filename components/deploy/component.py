@@ -29,5 +29,5 @@ def deploy(
         proof = roll_out(
             from_json(spec), folder, version, serving, monitor, uri=bundle.uri, compared=compared
         )
-        path.write_text(proof.model_dump_json(indent=1), encoding="utf-8")
+        proof.write(path)
         deployed.metadata.update(endpoint=proof.endpoint)

@@ -2,9 +2,11 @@
 
 They are asked directly, whatever proxy the environment names. That one is for the way out, which
 object stores and the registry may need. KFP gives it to its executor pods (`initPodSpecPatch` in
-backend/src/v2/driver/driver.go), beside a `NO_PROXY` that by default names no pod's and no
-Service's address (backend/src/apiserver/config/proxy/config.go): the proxy would be sent the rows,
-and could reach none of these.
+backend/src/v2/driver/driver.go), beside a `NO_PROXY` that by default names `.svc.cluster.local` and
+some Services of KFP's own, but no `.svc` and no pod's address; that of 2.14 and before ends in the
+digits 0 to 9, so that urllib would ask 10.244.0.5 directly and 10.244.0.15 by the proxy
+(backend/src/apiserver/config/proxy/config.go). The proxy would be sent the rows, and could reach
+none of these.
 """
 
 from functools import cache

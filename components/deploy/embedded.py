@@ -7,6 +7,7 @@ answers or their latency are not those of the bundle.
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from components.bundle import read
 from components.deploy import model_server
 from components.deploy.proving import prove
-from components.deploy.serving import Proof
 from components.deploy.version import register_version
+from components.proof import Proof
 
 if TYPE_CHECKING:
     from components.spec import Spec
@@ -66,6 +67,7 @@ def swap(spec: "Spec", bundle: Path, version: int, server: str, monitor: str) ->
         golden_rows=len(manifest.golden.rows),
         latency_seconds=latency,
         replaced=before.version if before else None,
+        at=datetime.now(UTC),
     )
 
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from components.deploy import embedded
 from components.deploy.embedded import Served, restore
-from components.deploy.serving import ModelServer, Proof, read_serving
+from components.deploy.serving import ModelServer, read_serving
 from components.deploy.version import register_version
+from components.proof import Proof
 
 if TYPE_CHECKING:
     from components.champion import Champion
     from components.spec import Spec
 
-__all__ = ["Proof", "Served", "register_version", "restore", "roll_out"]
+__all__ = ["Served", "register_version", "restore", "roll_out"]
 
 
 def roll_out(
@@ -39,8 +40,9 @@ def roll_out(
             of the cluster that the Kubernetes client is configured for.
         monitor: base URL of the monitor.
         uri: with KServe: where the bundle lies in the object store, as KFP names it.
-        compared: with KServe: the champion that the version was held against; None where it was
-            held against none. On one machine a model's runs and rollbacks take turns as a whole.
+        compared: with KServe: the champion that the version was held against, or that there was
+            none; None where that is not known, and nothing is refused for it. On one machine a
+            model's runs and rollbacks take turns as a whole.
 
     Returns:
         What was shown.

@@ -1,34 +1,12 @@
-"""Where a model is served, as the parameter `serving` says, and what a deployment there shows."""
+"""Where a model is served, as the parameter `serving` says."""
 
 from dataclasses import dataclass
 
 from components.address import without_secrets
 from components.errors import SpecError
 from components.names import is_dns_label
-from components.signature import Frozen
 
 _KSERVE = "kserve://"
-
-
-class Proof(Frozen):
-    """What a deployment showed.
-
-    Attributes:
-        name: the model.
-        version: what is served now.
-        endpoint: where, in the V1 protocol.
-        golden_rows: how many rows gave the packaged answers through the endpoint.
-        latency_seconds: of one golden row through the endpoint, the least of a few tries; 0 where
-            no row could be asked.
-        replaced: the version that was served before, if any.
-    """
-
-    name: str
-    version: int
-    endpoint: str
-    golden_rows: int
-    latency_seconds: float
-    replaced: int | None
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,22 @@
 """Lists, copies and puts objects of s3:// and gs:// buckets through fsspec."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from glob import has_magic
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from components.errors import DataError
 from components.ingest.patience import Patience
 from components.ingest.scratch import require_room
 from components.object_store import failure, open_store
+
+# A file is sent in pieces, of which memory holds two or three.
+_PIECE_BYTES: Final = 16 << 20
+# S3 takes no more parts of an object
+# (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+_MOST_PIECES: Final = 10_000
 
 
 def list_objects(pattern: str, patience: Patience | None = None) -> list[str]:
@@ -84,8 +91,7 @@ def read_digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
-        msg = f"{str(path)!r} cannot be read: {exc.strerror or exc}"
-        raise DataError(msg) from exc
+        raise _unreadable(path, exc) from exc
 
 
 def put_object(
@@ -97,33 +103,36 @@ def put_object(
 ) -> bool:
     """Puts a file into a bucket, unless an object of its size is there under the address.
 
+    What is sent becomes an object when all of it is the content that the address names, and not
+    before: however a run ends, there is that object or none. One that is killed leaves at most
+    pieces, which nobody can list or read as an object: Google's storage drops them after a week,
+    S3's by the bucket's rule for incomplete uploads.
+
     Args:
         source: the file.
         place: an s3:// or gs:// address that names its content, so that what is there is the same.
         digest: of the content that the address names, as `read_digest` gives it.
         patience: how long to wait and how often to try; the usual one unless told.
-        sent: is told the share that was sent, from 0 to 1, as piece after piece has gone; in
-            another thread.
+        sent: is told the share that was sent, from 0 to 1, as piece after piece has gone.
 
     Returns:
         Whether it was put there now.
 
     Raises:
         DataError: the store does not take it whole, or the file is not what the address names, or
-            was written to meanwhile; one sentence. Nothing stays there of such a file.
+            cannot be read; one sentence. Nothing is there of such a file.
     """
-    store = open_store(place, patience or Patience())
-    before = source.stat()
+    store = open_store(place, patience or Patience(), writes=True)
     try:
-        if store.exists(place) and store.info(place)["size"] == before.st_size:
+        size = source.stat().st_size
+    except OSError as exc:
+        raise _unreadable(source, exc) from exc
+    try:
+        if store.exists(place) and store.info(place)["size"] == size:
             return False
-        store.put_file(str(source), place, callback=_told(sent))
-        _require_unchanged(store, source, place, digest, before.st_mtime_ns)
-        if (there := store.info(place)["size"]) != before.st_size:
-            msg = (
-                f"{place!r} cannot be uploaded: {there:,} of {before.st_size:,} bytes came; run "
-                "again"
-            )
+        _send(store, source, size, place, digest, sent or (lambda share: None))
+        if (there := store.info(place)["size"]) != size:
+            msg = f"{place!r} cannot be uploaded: {there:,} of {size:,} bytes came; run again"
             raise DataError(msg)
     except DataError:
         raise
@@ -132,41 +141,46 @@ def put_object(
     return True
 
 
-def _told(sent: Callable[[float], None] | None) -> Any:
-    from fsspec.callbacks import Callback
-
-    if sent is None:
-        return Callback()
-    return Callback(hooks={"share": lambda size, value, **_: sent(value / size if size else 1.0)})
-
-
-def _require_unchanged(store: Any, source: Path, place: str, digest: str, written_ns: int) -> None:
-    """Takes back what was put there of a file that changed while it was read.
-
-    The store's library reads the file by itself, so it is read again: what was the same before and
-    after, and was not written to, is what was sent.
-    """
-    is_same = False
+def _send(
+    store: Any, source: Path, size: int, place: str, digest: str, sent: Callable[[float], None]
+) -> None:
+    """Sends a file, hashes what is sent, and completes the object where that is its digest."""
+    most = max(_PIECE_BYTES, -(-size // _MOST_PIECES))
+    seen = hashlib.sha256()
+    target = store.open(place, "wb", block_size=most, autocommit=False)
     try:
-        is_same = read_digest(source) == digest and source.stat().st_mtime_ns == written_ns
+        sent(0.0)
+        for piece in _pieces(source, size, most):
+            target.write(piece)
+            seen.update(piece)
+            sent(target.tell() / size)
+        if seen.hexdigest() != digest:
+            msg = (
+                f"{str(source)!r} changed while it was uploaded: nothing of it stays at {place!r}; "
+                "run again when nobody writes it"
+            )
+            raise DataError(msg)
+        target.close()
+        target.commit()
+    except Exception:
+        # Why it failed is said; pieces that stay for that reason are no object.
+        with suppress(Exception):
+            target.discard()
+        raise
     finally:
-        # An interrupted look knows no better than one that failed.
-        if not is_same:
-            _take_back(store, source, place)
-    if not is_same:
-        msg = (
-            f"{str(source)!r} changed while it was uploaded: nothing of it stays at {place!r}; run "
-            "again when nobody writes it"
-        )
-        raise DataError(msg)
+        # Its library would send the rest, from wherever the file is given up.
+        target.closed = True
 
 
-def _take_back(store: Any, source: Path, place: str) -> None:
+def _pieces(source: Path, size: int, most: int) -> Iterator[bytes]:
+    """Reads as many bytes of a file as it held: one that grows has no end."""
     try:
-        store.rm_file(place)
-    except Exception as exc:
-        msg = (
-            f"{str(source)!r} changed while it was uploaded, and {failure(place, exc, 'removed')}; "
-            "remove it by hand, for its name is that of another content"
-        )
-        raise DataError(msg) from exc
+        with source.open("rb") as file:
+            for start in range(0, size, most):
+                yield file.read(min(most, size - start))
+    except OSError as exc:
+        raise _unreadable(source, exc) from exc
+
+
+def _unreadable(path: Path, exc: OSError) -> DataError:
+    return DataError(f"{str(path)!r} cannot be read: {exc.strerror or exc}")

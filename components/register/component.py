@@ -34,23 +34,15 @@ def register(registry: str, bundle: Input[Model], registered: Output[Artifact]) 
 
 
 @stage()
-def crown(
-    spec: str,
-    registry: str,
-    version: int,
-    current: Input[Artifact],
-    deployed: Input[Artifact],
-    crowned: Output[Artifact],
-) -> None:
+def crown(registry: str, deployed: Input[Artifact], crowned: Output[Artifact]) -> None:
     """Makes the version that is served now the champion."""
     from pathlib import Path
 
-    from components.champion import Champion
     from components.execution import recorded
+    from components.proof import Proof
     from components.register.registry import Registry
-    from components.spec import from_json
 
     with recorded(crowned) as path:
-        before = Champion.read(Path(current.path))
-        Registry(registry).succeed(from_json(spec).name, version, before)
-        path.write_text(str(version), encoding="utf-8")
+        proof = Proof.read(Path(deployed.path))
+        Registry(registry).succeed(proof)
+        path.write_text(str(proof.version), encoding="utf-8")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from components.errors import RegistryError
+from components.address import without_secrets, without_secrets_of
+from components.errors import RegistryError, root_cause
 
 
 @dataclass(frozen=True)
@@ -141,23 +142,15 @@ def errors(address: str) -> Iterator[None]:
         raise
     except Exception as exc:
         # MLflow lets errors of SQLAlchemy, requests and its own through, with no common base.
-        name = _without_password(address)
-        msg = f"the registry {name!r} failed: {_reason(exc).replace(address, name)}"
+        name, said = address, _said(exc)
+        # The name of a file may hold an @, and holds no password.
+        if not is_file(address):
+            name, said = without_secrets(address), without_secrets_of(address, said)
+        msg = f"the registry {name!r} failed: {said.splitlines()[0]}"
         raise RegistryError(msg) from exc
 
 
-def _reason(exc: BaseException) -> str:
-    """What went wrong, in one line: of a failed connection the system's own word for it."""
-    deepest = exc
-    while deepest.__context__:
-        deepest = deepest.__context__
-    said = str(deepest if isinstance(deepest, OSError) else exc)
-    return said.splitlines()[0] if said else type(exc).__name__
-
-
-def _without_password(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.password is None:
-        return address
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}").geturl()
+def _said(exc: BaseException) -> str:
+    """What went wrong: of a failed connection the system's own word for it."""
+    cause = root_cause(exc)
+    return str(cause if isinstance(cause, OSError) else exc) or type(exc).__name__

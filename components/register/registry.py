@@ -14,6 +14,7 @@ from typing import Any
 from components.bundle import Manifest, read
 from components.champion import BUNDLE, Champion
 from components.errors import RegistryError
+from components.proof import Proof
 from components.register.connection import (
     RUN,
     Patience,
@@ -126,30 +127,29 @@ class Registry:
             self._client.set_model_version_tag(name, str(version), CROWNED_TAG, now)
             self._client.set_registered_model_alias(name, ALIAS, str(version))
 
-    def succeed(self, name: str, version: int, before: Champion) -> None:
-        """Moves the champion's alias from the version that a run found there to its own.
+    def succeed(self, proof: Proof) -> None:
+        """Moves the champion's alias to a version that a run has put into service.
+
+        What was champion before is replaced, whatever it was: deploy has seen to it that a run
+        replaces what it was compared with. What was made champion after that is served now.
 
         Args:
-            name: the model.
-            version: that the run has put into service.
-            before: the champion as the run found it.
+            proof: of its deployment.
 
         Raises:
-            RegistryError: a rollback or another run has moved it meanwhile, or put it where it was
-                once more, and it stays there.
+            RegistryError: a rollback or another run has made another version champion since, and
+                that it stays.
         """
-        found = self.champion(name)
-        now = found.number if found else None
+        found = self.champion(proof.name)
         since = found.crowned if found else None
-        again = since is not None and before.at is not None and since > before.at
-        if now != version and (now != before.version or again):
+        if found and since and found.number != proof.version and since > proof.at:
             msg = (
-                f"version {version} of {name!r} is not made champion: that was version "
-                f"{before.version} when this run began, and version {now} was made it since, by a "
-                f"rollback or another run; see `kubeloop status {name}` for what is served"
+                f"version {proof.version} of {proof.name!r} is not made champion: version "
+                f"{found.number} was made it since that one came into service, by a rollback or "
+                f"another run; see `kubeloop status {proof.name}` for what is served"
             )
             raise RegistryError(msg)
-        self.crown(name, version)
+        self.crown(proof.name, proof.version)
 
     def _is_unused(self) -> bool:
         """Whether the registry is a file that nobody has made yet: then it holds nothing."""

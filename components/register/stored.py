@@ -1,7 +1,7 @@
 """Bundles where they lie: a folder of this machine, or an address in an object store."""
 
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from components.errors import DataError, RegistryError
 from components.object_store import Patience, by_s3, failure, open_store
@@ -46,8 +46,10 @@ def _download(bundle: str, folder: Path, about: str) -> None:
         store = open_store(address, Patience())
         if not store.exists(f"{key}/{MANIFEST}"):
             raise RegistryError(_gone(bundle, about))
-        places = [(place, place.removeprefix(f"{key}/")) for place in store.find(key)]
-        if any(".." in PurePosixPath(name).parts for _, name in places):
+        # A key that ends in a slash stands for a folder.
+        found = [place for place in store.find(key) if not place.endswith("/")]
+        places = [(place, place.removeprefix(f"{key}/")) for place in found]
+        if not all(_stays_inside(name) for _, name in places):
             msg = f"{about}, but its bundle {bundle!r} holds a file outside of its own folder"
             raise RegistryError(msg)
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,3 +67,11 @@ def _download(bundle: str, folder: Path, about: str) -> None:
         # The libraries' errors have no common base, and their texts may hold tokens.
         msg = f"{about}, but its bundle {failure(address, exc)}"
         raise RegistryError(msg) from None
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a path below a folder is none out of it; a key may be any text.
+
+    An empty part is a slash too many: with it in front the rest is a path of the whole machine.
+    """
+    return not {"", ".", ".."} & set(name.split("/"))

@@ -10,6 +10,7 @@ from pipelines.cluster.steps import Step, all_steps, chosen
 from pipelines.cluster.up import Builder, take_down
 from pipelines.interruption import interrupt_on_signals
 from pipelines.local.result import Exit
+from pipelines.standard_output import OutputError, complain, run_with_output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when done, 1 when something failed or is missing, 2 for a step that is none, 130 when it
         was interrupted.
     """
+    return run_with_output(lambda: _run(arguments), "error")
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     interrupt_on_signals()
     try:
@@ -29,12 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _say(f"{step.name:<24} {step.what}")
         else:
             _bring_up(options)
+    except OutputError:
+        raise
     except KubeloopError as exc:
-        print(f"error: {exc}", file=sys.stderr)
+        complain(f"error: {exc}")
         return Exit.WRONG_CALL if isinstance(exc, SpecError) else Exit.FAILED
     except KeyboardInterrupt:
         again = "; again goes on where it ended" if options.verb == "up" else ""
-        print(f"\ninterrupted{again}", file=sys.stderr)
+        complain(f"\ninterrupted{again}")
         return Exit.INTERRUPTED
     return Exit.DONE
 

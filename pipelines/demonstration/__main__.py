@@ -28,6 +28,7 @@ from pipelines.local.progress import Progress, choose_display
 from pipelines.local.result import Exit, Result
 from pipelines.local.run import Run
 from pipelines.local.state import open_state
+from pipelines.standard_output import run_with_output
 
 LEAST = 200
 """Rows of a window or a history: fewer hold too little fraud to learn from or to judge by."""
@@ -206,4 +207,4 @@ def _rate(text: str) -> float:
 
 if __name__ == "__main__":
     interrupt_on_signals()
-    sys.exit(main())
+    sys.exit(run_with_output(main, "error"))

@@ -5,21 +5,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from components.address import without_secrets
-from components.deploy.kserve.reasons import kept
+from components.deploy.kserve.reasons import PRIVATE_KEY, kept
 
 # An address up to the blank after it, but for the marks that end a sentence or a quotation.
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*[^\s?.,;:)\]}'\"]")
-# A key spans lines; of one whose beginning is not shown its last line is left out too.
-_KEY: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|(?:[A-Za-z0-9+/=]+\s+)?-----END [A-Z ]*PRIVATE KEY-----",
-    re.DOTALL,
-)
 
 
 def without_keys(text: str) -> str:
     """Writes `***` for each private key in a text of many lines."""
-    return _KEY.sub("***", text)
+    return PRIVATE_KEY.sub("***", text)
 
 
 def printable_line(line: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -297,6 +298,31 @@ def test_machine_without_tools_names_each_and_where_it_comes_from(
     ):
         assert re.search(rf"✗ {name}: not installed; .*\n +.*{re.escape(source)}", done.stdout)
     assert "missing or wrong: docker, kind, kubectl, git" in done.stderr
+
+
+def test_marks_that_a_terminal_has_not_are_replaced(machine: LocalCluster, tmp_path: Path) -> None:
+    nothing = {"PATH": str(tmp_path / "nothing"), "PYTHONIOENCODING": "ascii"}
+    done = machine.run("up", **nothing)
+    assert done.returncode == 1
+    assert "? docker: not installed; " in done.stdout
+    assert re.fullmatch(r"error: not begun, for this is missing or wrong: .*\n", done.stderr)
+
+
+def test_up_on_a_full_disk_begins_nothing_and_says_so(machine: LocalCluster) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cluster", "up"],
+            cwd=machine.folder,
+            env=machine.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    said = "error: standard output cannot be written: No space left on device; "
+    assert (done.returncode, done.stderr) == (1, f"{said}the command stopped there\n")
+    assert machine.calls == []
 
 
 def test_machine_that_is_too_small_or_too_old_says_each_reason(machine: LocalCluster) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -88,21 +89,30 @@ def test_run_killed_before_crown_is_taken_back_by_the_next(laptop: Laptop) -> No
     assert laptop.processes() == []
 
 
-def start_rollback(laptop: Laptop) -> "subprocess.Popen[str]":
-    """Starts one to a version that an interrupted run left, and waits until that is loaded."""
-    process = laptop.start("rollback", "visits", "--to", "2")
-    deadline = time.monotonic() + 240
-    while (laptop.served() or {})["version"] != 2:
-        assert time.monotonic() < deadline, process.communicate()
-        assert process.poll() is None, process.communicate()
-    return process
+@contextlib.contextmanager
+def rollback_loaded(laptop: Laptop) -> "Iterator[subprocess.Popen[str]]":
+    """Starts one to a version that an interrupted run left, and waits until that is loaded.
+
+    The registry can be read meanwhile and not be written: else it could crown the version, and end,
+    before a busy machine lets the test disturb it. SQLite waits 5 s for that.
+    """
+    registry = sqlite3.connect(laptop.state / "registry.db", isolation_level=None)
+    with contextlib.closing(registry):
+        registry.execute("BEGIN IMMEDIATE")
+        process = laptop.start("rollback", "visits", "--to", "2")
+        deadline = time.monotonic() + 240
+        while (laptop.served() or {})["version"] != 2:
+            assert time.monotonic() < deadline, process.communicate()
+            assert process.poll() is None, process.communicate()
+        yield process
+        process.wait(60)
 
 
 def test_rollback_interrupted_leaves_the_served_model(laptop: Laptop) -> None:
     before = laptop.served()
-    process = start_rollback(laptop)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    with rollback_loaded(laptop) as process:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert laptop.served() == before
     assert re.search(r"^1 +champion, served", laptop.run("status").stdout, re.MULTILINE)
@@ -111,9 +121,8 @@ def test_rollback_interrupted_leaves_the_served_model(laptop: Laptop) -> None:
 
 def test_rollback_killed_is_taken_back_by_the_next_rollback(laptop: Laptop) -> None:
     before = laptop.served()
-    process = start_rollback(laptop)
-    process.kill()
-    process.communicate(timeout=60)
+    with rollback_loaded(laptop) as process:
+        process.kill()
     assert laptop.served() != before
     done = laptop.run("rollback", "visits", "--to", "1")
     assert done.returncode == 0, done.stderr
@@ -126,7 +135,8 @@ def test_kept_run_brings_the_champion_into_service_where_another_version_is(
     laptop: Laptop,
 ) -> None:
     before = laptop.served()
-    start_rollback(laptop).kill()
+    with rollback_loaded(laptop) as process:
+        process.kill()
     (laptop.state / "locks" / "visits.json").write_text("")
     done = laptop.run("run", "spec.yaml", "--json")
     assert done.returncode == 0, done.stderr

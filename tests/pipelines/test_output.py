@@ -22,13 +22,22 @@ COMMANDS = (
     ("render", "spec.yaml", *SERVED),
     ("init", "rows.csv", "--target", "returned"),
 )
+CLUSTER, DEMONSTRATION = "pipelines.cluster", "pipelines.demonstration"
+# What make calls.
+PROGRAMS = (
+    (CLUSTER, "--help"),
+    (CLUSTER, "steps"),
+    (CLUSTER, "up", "--print"),
+    (DEMONSTRATION, "--help"),
+    (DEMONSTRATION, "--history", "200", "--window", "200"),
+)
 
 
 def ended(
-    folder: Path, stdout: int, *arguments: str, **variables: str
+    folder: Path, stdout: int, *arguments: str, module: str = "pipelines.cli", **variables: str
 ) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [sys.executable, "-P", "-m", "pipelines.cli", *arguments],
+        [sys.executable, "-P", "-m", module, *arguments],
         cwd=folder,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -53,6 +62,21 @@ def test_output_on_a_full_disk_is_status_1_and_a_sentence(
 
 
 @pytest.mark.parametrize("variables", BUFFERING, ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("words", PROGRAMS, ids=lambda words: "-".join(words).replace("--", ""))
+def test_program_on_a_full_disk_is_status_1_and_a_sentence(
+    tmp_path: Path, words: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    module, *arguments = words
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        done = ended(tmp_path, full, *arguments, module=module, **variables)
+    finally:
+        os.close(full)
+    said = b"error: standard output cannot be written: No space left on device; "
+    assert (done.returncode, done.stderr) == (1, said + b"the command stopped there\n")
+
+
+@pytest.mark.parametrize("variables", BUFFERING, ids=["buffered", "unbuffered"])
 def test_output_that_nobody_reads_is_status_1_and_a_sentence(
     laptop: Laptop, variables: dict[str, str]
 ) -> None:
@@ -66,8 +90,9 @@ def test_output_that_nobody_reads_is_status_1_and_a_sentence(
     assert (done.returncode, done.stderr) == (1, said + b"the command stopped there\n")
 
 
-def test_output_and_errors_on_a_full_disk_are_status_1(laptop: Laptop) -> None:
-    command = f"{sys.executable} -P -m pipelines.cli schema >/dev/full 2>&1"
+@pytest.mark.parametrize("words", ["pipelines.cli schema", f"{CLUSTER} steps"])
+def test_output_and_errors_on_a_full_disk_are_status_1(laptop: Laptop, words: str) -> None:
+    command = f"{sys.executable} -P -m {words} >/dev/full 2>&1"
     done = subprocess.run(["/bin/sh", "-c", command], cwd=laptop.folder, check=False)
     assert done.returncode == 1
 
@@ -93,6 +118,22 @@ def test_mark_that_a_terminal_has_not_is_replaced(
         done = ended(laptop.folder, subprocess.PIPE, *arguments, PYTHONIOENCODING=encoding)
     expected = b"no schedule is there; kubeloop schedule SPEC --cron " + shown + b" makes one\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, expected, b"")
+
+
+def test_mark_of_the_demonstration_that_a_terminal_has_not_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "größe").mkdir()
+    (tmp_path / "größe" / "kept").touch()
+    arguments = ("--folder", "größe")
+    done = ended(
+        tmp_path,
+        subprocess.PIPE,
+        *arguments,
+        module=DEMONSTRATION,
+        PYTHONIOENCODING="ascii",
+        PYTHONUTF8="1",
+    )
+    expected = b"error: 'gr??e' holds something else: name another folder\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, expected, b"")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

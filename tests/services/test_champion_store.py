@@ -94,15 +94,28 @@ def test_fetch_champion_from_a_store_that_is_away_says_where_to_look(
     assert told.value.__suppress_context__
 
 
+@pytest.mark.parametrize("way", ["/../../outside", "/{0}/outside", "/./outside", "/sub//outside"])
 def test_fetch_champion_with_a_file_outside_of_its_folder_is_refused(
-    s3: Any, registry: Registry, churn: Fitted, tmp_path: Path
+    s3: Any, registry: Registry, churn: Fitted, tmp_path: Path, way: str
 ) -> None:
     upload(s3, churn.folder)
-    s3.put_object(Bucket=BUCKET, Key=f"{KEY}/../../outside", Body=b"x")
+    s3.put_object(Bucket=BUCKET, Key=f"{KEY}{way.format(tmp_path)}", Body=b"x")
     crowned(registry, churn, f"minio://{BUCKET}/{KEY}")
     with pytest.raises(RegistryError, match="holds a file outside of its own folder"):
         registry.fetch_champion("churn", tmp_path / "run")
     assert not list(tmp_path.rglob("outside"))
+    assert not list((tmp_path / "run").rglob("*.onnx"))
+
+
+@pytest.mark.parametrize("folder", ["", "notes/"])
+def test_fetch_champion_takes_no_file_of_a_key_that_stands_for_a_folder(
+    s3: Any, registry: Registry, churn: Fitted, tmp_path: Path, folder: str
+) -> None:
+    upload(s3, churn.folder)
+    s3.put_object(Bucket=BUCKET, Key=f"{KEY}/{folder}", Body=b"")
+    crowned(registry, churn, f"s3://{BUCKET}/{KEY}")
+    assert registry.fetch_champion("churn", tmp_path / "run").version == 1
+    assert read(tmp_path / "run" / BUNDLE, alone=True) == read(churn.folder)
 
 
 def test_fetch_champion_with_the_users_own_credentials_file_asks_the_store(

@@ -162,7 +162,7 @@ def test_wait_that_is_refused_ends_in_its_own_time_with_the_mend(wait: Any, door
     _, make = wait
     said: list[str] = []
     with pytest.raises(ClusterError) as caught:
-        make("1s").run(said.append)
+        make("5s").run(said.append)
     first, mend = str(caught.value).splitlines()
     assert "was refused" in first
     assert mend == "the cluster does not answer: docker ps shows whether its node runs"

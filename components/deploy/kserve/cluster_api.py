@@ -85,8 +85,7 @@ class ClusterApi:
                 found, token, restarts = [], "", restarts + 1
                 continue
             answer = _parsed(call, status, text)
-            # Go writes a list that was never filled as null.
-            if not isinstance(answer.get("items", ""), list | None):
+            if not _is_list(answer):
                 raise refusal(call, status, text)
             found += answer["items"] or []
             token = (answer.get("metadata") or {}).get("continue") or ""
@@ -206,10 +205,20 @@ class ClusterApi:
         return None if status >= 400 else _parsed(call, status, text)
 
 
+def _is_list(answer: Document) -> bool:
+    items = answer.get("items", "")
+    # Go writes a list that was never filled as null.
+    return (
+        isinstance(items, list | None)
+        and all(isinstance(one, dict) for one in items or ())
+        and isinstance(answer.get("metadata"), dict | None)
+    )
+
+
 def _parsed(call: Call, status: int, text: str) -> Document:
     try:
         document = json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise refusal(call, status, text) from exc
     if not isinstance(document, dict):
         raise refusal(call, status, text)

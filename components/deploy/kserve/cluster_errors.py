@@ -1,10 +1,12 @@
 """What an API server refuses, as a sentence: which call, of what, where, and what grants it.
 
 A refusal carries Kubernetes' own `Status`: a reason for programs, a message for people. An answer
-that is no Status comes from something in between, a proxy or a login page.
+that is no Status comes from something in between, a proxy or a login page; it may be JSON too, with
+fields of the same names that hold anything.
 """
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from components.deploy.kserve.cluster_resources import Call
@@ -17,6 +19,25 @@ _ROLE = "the Role model-deployer (manifests/base/access/role.yaml)"
 # What a person does from outside of the cluster, and a run in it never.
 _PERSONAL = (("create", "services", "proxy"), ("list", "inferenceservices", ""))
 _SHOWN = 400
+
+
+@dataclass(frozen=True)
+class _Status:
+    """A refusal's body: whatever of it is not there, or is none of Kubernetes', is empty.
+
+    Attributes:
+        message: for people.
+        reason: for programs.
+        name: of the resource that it is about.
+        causes: of a conflict, one `field: message` each.
+        wait_s: how long to wait, as it was said.
+    """
+
+    message: str
+    reason: str
+    name: str
+    causes: tuple[str, ...]
+    wait_s: object
 
 
 class ApiError(DeployError):
@@ -49,16 +70,10 @@ def refusal(call: Call, status: int, body: str) -> ApiError:
     Returns:
         An error whose text says what to do.
     """
-    document = _status(body)
-    reason = str(document.get("reason", ""))
-    said = str(document.get("message", "")) or _foreign(status, body)
-    details = document.get("details") or {}
-    causes = tuple(
-        f"{cause.get('field', '')}: {cause.get('message', '')}".removeprefix(": ")
-        for cause in details.get("causes") or ()
-    )
+    found = _read(body)
+    said = found.message or _foreign(status, body)
     text = f"cannot {call}: {_short(said)}{_advice(call, status, said)}"
-    return ApiError(text, status=status, reason=reason, causes=causes)
+    return ApiError(text, status=status, reason=found.reason, causes=found.causes)
 
 
 def no_answer(call: Call, host: str, cause: object) -> ApiError:
@@ -74,8 +89,7 @@ def retry_after(status: int, body: str, header: str | None) -> float:
     """Reads how long the server asks to wait, in seconds; 0 where it does not say."""
     if status not in (429, 503, 500, 504):
         return 0.0
-    details = _status(body).get("details") or {}
-    for said in (header, details.get("retryAfterSeconds")):
+    for said in (header, _read(body).wait_s):
         try:
             return max(0.0, float(str(said)))
         except ValueError:
@@ -85,8 +99,7 @@ def retry_after(status: int, body: str, header: str | None) -> float:
 
 def names_what_is_missing(body: str) -> bool:
     """Whether a 404 says that one resource is not there; of an unknown kind it says nothing."""
-    details = _status(body).get("details") or {}
-    return bool(details.get("name"))
+    return bool(_read(body).name)
 
 
 def _advice(call: Call, status: int, said: str) -> str:
@@ -126,12 +139,33 @@ def _foreign(status: int, body: str) -> str:
     return f"an answer that is none of Kubernetes: {what}"
 
 
-def _status(body: str) -> dict[str, Any]:
+def _read(body: str) -> _Status:
     try:
-        document = json.loads(body)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+        document = _fields(json.loads(body))
+    except (ValueError, RecursionError):
+        document = {}
+    details = _fields(document.get("details"))
+    causes = details.get("causes")
+    return _Status(
+        _text(document.get("message")),
+        _text(document.get("reason")),
+        _text(details.get("name")),
+        tuple(filter(None, map(_cause, causes))) if isinstance(causes, list) else (),
+        details.get("retryAfterSeconds"),
+    )
+
+
+def _cause(found: object) -> str:
+    field, message = (_text(_fields(found).get(key)) for key in ("field", "message"))
+    return f"{field}: {message}".removeprefix(": ") if field or message else ""
+
+
+def _fields(found: object) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _text(found: object) -> str:
+    return found if isinstance(found, str) else ""
 
 
 def _short(text: str) -> str:

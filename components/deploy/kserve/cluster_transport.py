@@ -15,7 +15,7 @@ from components.address import without_secrets
 from components.deploy.kserve.cluster_errors import no_answer, refusal, retry_after
 from components.deploy.kserve.cluster_resources import Call
 from components.deploy.kserve.pace import Patience
-from components.errors import DeployError
+from components.errors import DeployError, root_cause
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Transport:
             except (HTTPError, OSError) as exc:
                 if last:
                     host = without_secrets(self._client.configuration.host)
-                    raise no_answer(call, host, _deepest(exc)) from exc
+                    raise no_answer(call, host, root_cause(exc)) from exc
             except ValueError:
                 # The client's own error shows the token.
                 msg = (
@@ -148,10 +148,3 @@ class Transport:
             text = (exc.body or b"").decode("utf-8", errors="replace")
             return exc.status, text, (exc.headers or {}).get("Retry-After")
         return answer.status, answer.data.decode("utf-8", errors="replace"), None
-
-
-def _deepest(exc: BaseException) -> BaseException:
-    """The system's own word for a failed connection."""
-    while exc.__cause__ or exc.__context__:
-        exc = exc.__cause__ or exc.__context__ or exc
-    return exc

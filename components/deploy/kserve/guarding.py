@@ -7,12 +7,12 @@ from typing import Any
 from components.deploy.kserve.kserve_service import KServeService
 from components.deploy.kserve.lease import LeaseLostError
 from components.deploy.kserve.newcomer import Newcomer
-from components.deploy.kserve.reasons import kept
+from components.deploy.kserve.reasons import clean, kept
 from components.deploy.kserve.restoring import put_back
 from components.deploy.kserve.site import Site
 from components.deploy.kserve.telling import Say
-from components.deploy.kserve.variants import stable_of
-from components.errors import DeployError
+from components.deploy.kserve.variants import candidate_of, stable_of
+from components.errors import DeployError, KubeloopError
 from components.termination import STOPPED, undisturbed
 
 Document = dict[str, Any]
@@ -31,12 +31,17 @@ def or_back(site: Site, new: Newcomer) -> Iterator[None]:
         # Somebody else decides what is served.
         raise
     except BaseException as exc:
-        reason = _reason(exc)
+        if not site.lease.journal.phase:
+            # Nothing is changed yet, and nothing says what to put back.
+            raise
+        reason, back = _reason(exc), _way_back(site, new)
+        still = f"still {back}; ended now it would be left half done"
         try:
             # Whoever is told to end in the middle of it would leave it half done.
-            with undisturbed():
+            with undisturbed(lambda: site.say(still)):
+                site.say(f"{back}: {clean(reason)}")
                 good = put_back(site, reason)
-        except DeployError as failed:
+        except KubeloopError as failed:
             msg = (
                 f"{reason}; and what was served before could not be put back: {failed}. Run the "
                 "deployment again: it begins with that"
@@ -73,10 +78,22 @@ def _served(service: KServeService, before: Document | None) -> str:
         return f"what is served now cannot be read: {exc}"
     if now is None:
         return "nothing is served"
-    version = stable_of(now).version
+    stable, candidate = stable_of(now), candidate_of(now)
+    version = stable.version
+    if candidate is not None:
+        return (
+            f"version {version} has {stable.percent} % of the traffic and version "
+            f"{candidate.version} has {candidate.percent} %: a deployment of {stable.model!r} was "
+            "ended half done; the next one, or a rollback, completes it or takes it back"
+        )
     if before is not None and stable_of(before).version == version:
         return f"version {version} is served still"
     return f"version {version} is served now; bring it into service once more to complete that"
+
+
+def _way_back(site: Site, new: Newcomer) -> str:
+    good = site.lease.journal.good
+    return f"putting version {good.version} back" if good else f"taking version {new.version} away"
 
 
 def _reason(exc: BaseException) -> str:

@@ -41,6 +41,7 @@ class Journal(Frozen):
         carrying: the most pods that were seen to carry the last good version's traffic: what it
             has later, of a part of the traffic, says little.
         since: when the version that is stable came into service; None where it is not known.
+        at: when the deployment under way began its phase; None where none is.
     """
 
     phase: Phase = ""
@@ -50,6 +51,7 @@ class Journal(Frozen):
     reason: str = ""
     carrying: int = 0
     since: AwareDatetime | None = None
+    at: AwareDatetime | None = None
 
     def write(self) -> str:
         """For the annotation; what is as it is by default is left out, as older ones know it."""

@@ -10,7 +10,6 @@ import secrets
 import socket
 import threading
 import time
-from types import TracebackType
 from typing import Any, Self
 
 from components.deploy.kserve.cluster_api import ClusterApi, Document
@@ -75,28 +74,31 @@ class Lease:
         """
         try:
             self._acquire()
-        except STOPPED:
-            self._say("nothing was changed")
+            found = self._document["metadata"].get("annotations") or {}
+            self.journal = read_journal(found, self.name, self._namespace)
+            self._thread.start()
+        except BaseException as exc:
+            self.__exit__()
+            if isinstance(exc, STOPPED):
+                self._say("nothing was changed")
             raise
-        metadata = self._document["metadata"]
-        self.journal = read_journal(metadata.get("annotations") or {}, self.name, self._namespace)
-        self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Gives it back; where that fails it runs out by itself."""
+    def __exit__(self, *_: object) -> None:
+        """Gives it back, where it may have been taken; where that fails it runs out by itself."""
         self._ended.set()
-        self._thread.join()
-        if self._lost:
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._lost or not self._renewed:
             return
         try:
+            if not self._document:
+                # The answer to taking it has not come, or said that somebody was quicker.
+                self._look_again()
             self._write(holder="")
-        except DeployError as failed:
+        except LeaseLostError:
+            return
+        except KubeloopError as failed:
             logger.warning("lease not given back, it runs out by itself: %s", failed)
 
     def check(self) -> None:
@@ -175,7 +177,7 @@ class Lease:
         """Tries to become the holder; False where somebody else is, or was quicker."""
         if found is not None and not is_free(found, since, seen):
             return False
-        begun = time.monotonic()
+        self._renewed = time.monotonic()
         fresh = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -196,7 +198,6 @@ class Lease:
             if not there or (there.get("spec") or {}).get("holderIdentity") != self._holder:
                 return False
             self._document = there
-        self._renewed = begun
         return True
 
     def _renew_until_ended(self) -> None:

@@ -4,10 +4,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-Document = dict[str, Any]
+from components.deploy.kserve.pace import CLOCKS_APART_S
 
-# Two clocks of a cluster are rarely that far apart: certificates and tokens would not hold.
-_LONG_AGO_S = 300.0
+Document = dict[str, Any]
 
 
 def lease_name(model: str) -> str:
@@ -22,7 +21,7 @@ def holder_of(document: Document | None) -> str:
     """
     spec = (document or {}).get("spec") or {}
     duration = float(spec.get("leaseDurationSeconds") or 0)
-    if _age(str(spec.get("renewTime") or "")) > max(_LONG_AGO_S, 10 * duration):
+    if _age(str(spec.get("renewTime") or "")) > max(CLOCKS_APART_S, 10 * duration):
         return ""
     return str(spec.get("holderIdentity") or "")
 

@@ -1,10 +1,11 @@
 """What is there when a deployment begins: newer versions, and what a killed one left half done."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from components.deploy.kserve.journal import Good, Journal
+from components.deploy.kserve.pace import CROWNING_S
 from components.deploy.kserve.pods import is_ready
 from components.deploy.kserve.reasons import pods_of
 from components.deploy.kserve.restoring import put_back
@@ -56,28 +57,31 @@ def refuse_overtaken(
 ) -> None:
     """Refuses a version that was never held against what is served.
 
-    Another run, or a rollback, has put that into service after this run had looked up its champion.
-    What a run left there that ended before it could crown it is no such thing: it was there.
+    Another run, or a rollback, has put that into service after this run had looked up its champion,
+    or so shortly before that it was not champion yet. What has served for longer, and never became
+    champion, was left by a run that ended in between: any version may replace it.
 
     Args:
         site: where, its Lease held and cleared.
         service: the InferenceService; None where there is none.
         version: about to be deployed.
-        compared: the champion that it was held against; None where that is not known.
+        compared: the champion that it was held against, or that there was none; None where that is
+            not known.
 
     Raises:
-        DeployError: another one serves, and came after the champion was looked up.
+        DeployError: another one serves, whose run could not have made it that champion.
     """
     since = site.lease.journal.since
     if service is None or since is None or compared is None or compared.at is None:
         return
-    served = stable_of(service).version
-    if served in (version, compared.version) or since <= compared.at:
+    served, crowned = stable_of(service).version, since + timedelta(seconds=CROWNING_S)
+    if served in (version, compared.version) or crowned <= compared.at:
         return
     against = f"version {compared.version}" if compared.version else "none"
+    when = "after" if since > compared.at else "just before"
     msg = (
         f"version {version} of {service['metadata']['name']!r} is not deployed: version {served} "
-        f"came into service at {since:%Y-%m-%d %H:%M:%S} UTC, by another run or a rollback, after "
+        f"came into service at {since:%Y-%m-%d %H:%M:%S} UTC, by another run or a rollback, {when} "
         f"this run had looked up its champion ({against}); the two were never compared. Run the "
         "pipeline again"
     )
@@ -125,7 +129,8 @@ def clear(site: Site, service: Document | None, version: int, *, most: int) -> D
         site.lease.keep(journal)
     elif _has_arrived(site, service, journal):
         newest = max(journal.newest, journal.version)
-        arrived = Journal(version=journal.version, newest=newest, since=datetime.now(UTC))
+        since = journal.at or datetime.now(UTC)
+        arrived = Journal(version=journal.version, newest=newest, since=since)
         site.lease.keep(arrived)
         return service
     logger.info("taking back version=%d phase=%s", journal.version, journal.phase)

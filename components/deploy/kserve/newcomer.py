@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from components.deploy.kserve.cluster_errors import ApiError
@@ -13,7 +14,7 @@ from components.deploy.kserve.telling import Spell
 from components.deploy.kserve.variants import Variant
 from components.deploy.model_server import CallError
 from components.deploy.proving import Ask, prove
-from components.deploy.serving import Proof
+from components.proof import Proof
 
 if TYPE_CHECKING:
     from components.bundle import Manifest
@@ -118,7 +119,10 @@ def _passes(exc: ApiError | CallError) -> bool:
 def proof_of(
     new: Newcomer, service: Document | None, latency: float, replaced: int | None
 ) -> Proof:
-    """Says what a deployment showed; the endpoint is where KServe says that the model is."""
+    """Says what a deployment showed, its Lease held still.
+
+    The endpoint is where KServe says that the model is.
+    """
     status = (service or {}).get("status") or {}
     url = status.get("url") or (status.get("address") or {}).get("url") or ""
     return Proof(
@@ -128,4 +132,5 @@ def proof_of(
         golden_rows=len(new.manifest.golden.rows) if new.manifest else 0,
         latency_seconds=latency,
         replaced=replaced,
+        at=datetime.now(UTC),
     )

@@ -25,6 +25,12 @@ class Patience:
     longest_asked_s: float = 60.0
 
 
+CLOCKS_APART_S = 300.0
+"""Two clocks of a cluster are rarely that far apart: certificates and tokens would not hold."""
+
+CROWNING_S = 300.0
+"""A run crowns what it has brought after a pod's start. One that failed to has said so by then."""
+
 DEPLOYMENT = Patience()
 # Who looks at a terminal has the sentence after a quarter of a minute where an API server accepts
 # and stays silent, and after two seconds where there is none.

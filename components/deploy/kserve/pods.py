@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from components.deploy.kserve.pace import CLOCKS_APART_S
+
 Document = dict[str, Any]
 
 SERVER = "kserve-container"
 _HTTP_PORT = 8080
-# Two clocks of a cluster are rarely that far apart: certificates and tokens would not hold.
-_CLOCKS_APART_S = 300.0
 # No waiting mends these: what is written in the pod's spec is wrong.
 _FINAL = {
     "InvalidImageName": "has an image name that is none",
@@ -85,7 +85,7 @@ def age_s(pod: Document) -> float:
         made = datetime.fromisoformat(str(pod["metadata"].get("creationTimestamp")))
     except ValueError:
         return math.inf
-    return max(0.0, (datetime.now(UTC) - made).total_seconds()) + _CLOCKS_APART_S
+    return max(0.0, (datetime.now(UTC) - made).total_seconds()) + CLOCKS_APART_S
 
 
 def restarts(pod: Document) -> int:

@@ -1,6 +1,7 @@
 """Waits for pods, for the route and for what leaves; fails with the cluster's own reason."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,10 @@ from components.errors import DeployError
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+
+_LOG = re.compile(r"; its log .*?(?=; events: |; its events |\Z)", re.DOTALL)
+# Counts, times, addresses, and the names of pods.
+_VARYING = re.compile(r"\S*\d\S*")
 
 
 class Waiting:
@@ -69,7 +74,7 @@ class Waiting:
             if why.text != told:
                 logger.info("waiting version=%d ready=%d %s", variant.version, len(ready), why.text)
                 told = why.text
-            spell.goes_on(_coming(variant, len(ready), count, why))
+            spell.goes_on(_coming(variant, len(ready), count, why), about=_gist(why))
             if why.often_passing:
                 passing_since = passing_since or now
             elif not any(restarts(pod) for pod in coming):
@@ -187,6 +192,15 @@ class Waiting:
 def _coming(variant: Variant, ready: int, count: int, why: Reason) -> str:
     found = f"the pods of version {variant.version}: {ready} of {count} are ready"
     return f"{found}; {clean(why.text)}" if why.text else found
+
+
+def _gist(why: Reason) -> str:
+    """What stays the same of a reason for as long as it is the same one.
+
+    A log differs each time that a container ends, and the newest of a pod's events comes first.
+    """
+    text = _LOG.sub("", why.text).replace("; events: ", "; ")
+    return "; ".join(sorted(set(_VARYING.sub("", text).split("; "))))
 
 
 def _said(shares: dict[str, int]) -> str:

@@ -35,18 +35,17 @@ _NAME = (
 )
 _SCHEME = r"(?:bearer|basic|token|digest|negotiate)\s+"
 _AUTHORIZATION = r"(?i)(\bauthorization\\?[\"']?\s*[=:]\s*\\?[\"']?"
+# A key spans lines; of one whose beginning is not shown its last line is left out too.
+PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?:[A-Za-z0-9+/=]+\s+)?-----END [A-Z ]*PRIVATE KEY-----",
+    re.DOTALL,
+)
 # Credentials as they turn up in the messages of storage libraries and registries.
 _SECRETS = (
-    (
-        re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-            re.DOTALL,
-        ),
-        _HIDDEN,
-    ),
+    (PRIVATE_KEY, _HIDDEN),
     # The rest of a key, of which the log's last lines show no beginning.
     (re.compile(r"(?m)^\s*[A-Za-z0-9+/]{60,76}={0,2}\s*$"), _HIDDEN),
-    (re.compile(r"(?:[A-Za-z0-9+/=]+\s+)?-----END [A-Z ]*PRIVATE KEY-----"), _HIDDEN),
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"), f"{_HIDDEN}:{_HIDDEN}"),
     (re.compile(r"(?<=://)[^/\s:@]+(?=@)"), _HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), _HIDDEN),

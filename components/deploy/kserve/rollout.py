@@ -30,8 +30,8 @@ from components.deploy.kserve.site import Site, site
 from components.deploy.kserve.taking_over import confirm, first, in_place, step_by_step
 from components.deploy.kserve.telling import Say, note
 from components.deploy.kserve.variants import newest_asked, stable_of
-from components.deploy.serving import Proof
 from components.errors import DeployError, SpecError
+from components.proof import Proof
 
 if TYPE_CHECKING:
     from components.bundle import Manifest
@@ -92,8 +92,8 @@ def roll_out(
         release: the version.
         namespace: where to serve it.
         monitor: base URL of the monitor as the pods reach it.
-        compared: the champion that the version was held against; None where it was held against
-            none.
+        compared: the champion that the version was held against, or that there was none; None
+            where that is not known, and nothing is refused for it.
         introduce: tells the monitor what the version is; called before anything is changed.
         say: is told what is waited for; the log by default.
         pace: how long to wait for what.

@@ -28,7 +28,7 @@ from components.deploy.kserve.variants import (
     with_candidate,
     with_predictor,
 )
-from components.deploy.serving import Proof
+from components.proof import Proof
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +92,11 @@ def in_place(site: Site, new: Newcomer, service: Document) -> Proof:
     name = str(good.predictor.get("name") or "")
     old = Variant(new.spec.name, name, good.version, 0)
     taken = Variant(old.model, name, new.version, 100)
+    begun = stable_of(service).version == new.version
+    if not begun:
+        _keep(site, new, "rolling", good, unless="moving")
     with or_back(site, new):
-        if stable_of(service).version != new.version:
-            _keep(site, new, "rolling", good, unless="moving")
+        if not begun:
             candidate = Variant(old.model, variant_name(new.version, name), new.version, 0)
             _bring_up(site, new, good, candidate, service)
             _keep(site, new, "moving", good)
@@ -215,6 +217,7 @@ def _keep(
         good=good,
         carrying=carrying,
         since=journal.since,
+        at=datetime.now(UTC),
     )
     site.lease.keep(begun)
 

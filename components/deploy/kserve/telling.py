@@ -30,15 +30,15 @@ class Spell:
     def __init__(self, say: Say, pace: Pace) -> None:
         """Takes the time."""
         self._say, self._due = say, time.monotonic() + pace.told_s
-        self._told: str | None = None
+        self._told: set[str] = set()
 
     def goes_on(self, what: str, *, about: str = "") -> None:
         """Tells it, where it has lasted for long.
 
         Args:
             what: that is waited for.
-            about: of which that is told once; where another is waited for it is told again.
+            about: of which that is told once, however often others are waited for in between.
         """
-        if self._told != about and time.monotonic() >= self._due:
-            self._told = about
+        if about not in self._told and time.monotonic() >= self._due:
+            self._told.add(about)
             self._say(f"waiting for {what}")

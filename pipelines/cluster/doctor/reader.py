@@ -9,6 +9,7 @@ from typing import Any
 
 from components.address import without_secrets
 from components.deploy.kserve.kubeconfig import KubeconfigError, load_kubeconfig
+from components.errors import root_cause
 from pipelines.cluster.commands import ClusterError
 
 Document = dict[str, Any]
@@ -188,9 +189,8 @@ def _cause(exc: BaseException, patience: tuple[float, float]) -> str:
     if isinstance(exc, TimeoutError) or type(exc).__name__.endswith("TimeoutError"):
         away = type(exc).__name__ == "ConnectTimeoutError"
         return f"no {'connection' if away else 'answer'} in {patience[not away]:g} s"
-    while exc.__cause__ or exc.__context__:
-        exc = exc.__cause__ or exc.__context__ or exc
-    return (isinstance(exc, OSError) and exc.strerror) or _first_line(exc)
+    cause = root_cause(exc)
+    return (isinstance(cause, OSError) and cause.strerror) or _first_line(cause)
 
 
 def _first_line(exc: BaseException) -> str:

@@ -1,20 +1,16 @@
-"""The way back to an earlier version: chosen under the Lease, told while it lasts, interrupted."""
+"""The way back to an earlier version: chosen under the Lease, and told while it lasts."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from components.deploy.kserve.cluster_connection import connect
 from components.deploy.kserve.lease import Lease
 from components.deploy.kserve.rollout import Release
-from components.deploy.kserve.status import observe
 from components.errors import DeployError, StateError
 from tests.kubernetes_api import Cluster
 from tests.rollouts import (
@@ -26,7 +22,6 @@ from tests.rollouts import (
     deploy,
     expire_lease,
     go_back,
-    service_of,
     strand_at_half,
     writes,
 )
@@ -73,6 +68,26 @@ def test_roll_back_to_what_fails_leaves_what_is_served(cluster: Cluster, bundles
 def test_roll_back_of_nothing_says_so(cluster: Cluster, bundles: Bundles) -> None:
     with pytest.raises(DeployError, match="nothing is served of 'fares' in namespace 'models'"):
         go_back(bundles.release(1))
+
+
+def test_roll_back_whose_way_back_fails_for_whatever_reason_says_so(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    deploy(bundles.release(1))
+    deploy(bundles.release(2))
+    cluster.behave(1, "unpullable")
+
+    def refuse(text: str) -> None:
+        if text.startswith("putting version 2 back: version 1 of 'fares' does not come up"):
+            msg = "nobody listens"
+            raise StateError(msg)
+
+    said = "what was served before could not be put back: nobody listens. Run the deployment again"
+    with pytest.raises(DeployError, match=said):
+        go_back(bundles.release(1), say=refuse)
+    cluster.behave(1, "ready")
+    go_back(bundles.release(1))
+    check_served(cluster, 1)
 
 
 @contextmanager
@@ -170,12 +185,23 @@ def test_roll_back_tells_what_it_waits_for(cluster: Cluster, bundles: Bundles) -
     deploy(bundles.release(1))
     deploy(bundles.release(2))
     cluster.behave(1, "slow")
+    # No controller looks after this one, so it stays until that is told.
+    (pod,) = cluster.api.list("Pod", NAMESPACE)
+    metadata = {"labels": pod["metadata"]["labels"], "namespace": NAMESPACE, "name": "stays"}
+    cluster.api.put(pod | {"metadata": metadata})
     said: list[str] = []
-    go_back(bundles.release(1), pace=TELLING, say=said.append)
+
+    def say(text: str) -> None:
+        said.append(text)
+        if text.endswith("of version 2 to leave"):
+            cluster.api.remove("Pod", "stays", NAMESPACE)
+
+    go_back(bundles.release(1), pace=TELLING, say=say)
     assert said[0].startswith("waiting for the pods of version 1: 0 of 1 are ready")
     about_pods = [text for text in said if "pods of version 1:" in text]
-    assert len(about_pods) == 1
-    assert "waiting for 1 pods of version 2 to leave" in said
+    # Each reason once: there is no Deployment, it has no pods, and its pod is not ready.
+    assert len(about_pods) == len(set(about_pods))
+    assert [text.endswith("pods of version 2 to leave") for text in said].count(True) == 1
 
 
 def test_roll_back_that_takes_a_moment_tells_nothing(cluster: Cluster, bundles: Bundles) -> None:
@@ -184,53 +210,3 @@ def test_roll_back_that_takes_a_moment_tells_nothing(cluster: Cluster, bundles: 
     said: list[str] = []
     go_back(bundles.release(1), pace=replace(PACE, told_s=3600.0), say=said.append)
     assert said == []
-
-
-def interrupted(bundles: Bundles, said: Path) -> int:
-    """Rolls back in a child, which must end here whatever comes, and run nothing of the test's."""
-    child = os.fork()
-    if child:
-        return child
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with said.open("w") as told:
-            go_back(bundles.release(1), say=lambda text: print(text, file=told, flush=True))
-    except KeyboardInterrupt:
-        os._exit(130)
-    except BaseException:
-        os._exit(2)
-    os._exit(0)
-
-
-def test_roll_back_that_is_interrupted_says_what_is_served(
-    cluster: Cluster, bundles: Bundles, tmp_path: Path
-) -> None:
-    deploy(bundles.release(1))
-    deploy(bundles.release(2))
-    cluster.behave(1, "never")
-    child = interrupted(bundles, tmp_path / "said")
-    stands = wait_for(lambda: service_of(cluster)["spec"].get("canary"))
-    os.kill(child, signal.SIGINT)
-    _, status = os.waitpid(child, 0)
-    assert stands
-    assert os.waitstatus_to_exitcode(status) == 130
-    assert (tmp_path / "said").read_text(encoding="utf-8") == "version 2 is served still\n"
-    check_served(cluster, 2)
-    seen = observe(NAME, NAMESPACE)
-    assert seen is not None
-    assert seen.reason == "version 1 was put back: it was interrupted"
-
-
-def test_roll_back_that_is_interrupted_before_its_turn_says_that_nothing_changed(
-    cluster: Cluster, bundles: Bundles, tmp_path: Path
-) -> None:
-    deploy(bundles.release(1))
-    with Lease(connect(), NAMESPACE, NAME, PACE):
-        before = len(cluster.api.calls)
-        child = interrupted(bundles, tmp_path / "said")
-        asked = wait_for(lambda: len(cluster.api.calls) > before + 3)
-        os.kill(child, signal.SIGINT)
-        _, status = os.waitpid(child, 0)
-    assert asked
-    assert os.waitstatus_to_exitcode(status) == 130
-    assert (tmp_path / "said").read_text(encoding="utf-8") == "nothing was changed\n"

@@ -3,13 +3,25 @@
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from components.deploy.kserve.journal import ANNOTATION
+from components.deploy.kserve.variants import candidate_of, stable_of
 from components.errors import DeployError
 from components.termination import terminable
 from tests.kubernetes_api import Call, Cluster
-from tests.rollouts import NAME, NAMESPACE, PACE, Bundles, check_served, deploy, service_of
+from tests.rollouts import (
+    NAME,
+    NAMESPACE,
+    PACE,
+    Bundles,
+    check_served,
+    deploy,
+    go_back,
+    service_of,
+)
 
 
 class Withdrawal:
@@ -99,3 +111,88 @@ def test_way_back_stops_where_its_lease_is_in_other_hands(
     assert {call.verb for call in after[1:]} == {"update"}
     assert "canary" in service_of(cluster)["spec"]
     assert "taking the candidate away" not in caplog.text
+
+
+def _rolled_back(bundles: Bundles, said: Path) -> int:
+    """Rolls back in a child, which must end here whatever comes, and run nothing of the test's."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with said.open("w", encoding="utf-8") as told:
+            go_back(bundles.release(1), say=lambda text: print(text, file=told, flush=True))
+    except DeployError as exc:
+        return 3 if "version 1 of 'fares' was put back, version 2 is served" in str(exc) else 1
+    except BaseException:
+        return 2
+    return 0
+
+
+def test_way_back_is_gone_to_its_end_by_who_presses_ctrl_c_and_is_told_so_once(
+    cluster: Cluster, bundles: Bundles, tmp_path: Path
+) -> None:
+    """It was promoted, and fails: what served before comes back beside it, and is promoted."""
+    deploy(bundles.release(1))
+    deploy(bundles.release(2))
+    ready, go = os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(ready, 1)
+        os._exit(_rolled_back(bundles, tmp_path / "said"))
+    failed: list[Call] = []
+    pressed: list[Call] = []
+
+    def press(call: Call) -> None:
+        service = service_of(cluster)
+        if failed:
+            pressed.append(call)
+            os.kill(child, signal.SIGINT)
+        elif stable_of(service).version == 1 and candidate_of(service) is None:
+            failed.append(call)
+            cluster.api.fail("list", "/pods", status=403)
+
+    cluster.api.on_call(press, moment="done", verbs=["patch"])
+    os.write(go, b".")
+    _, status = os.waitpid(child, 0)
+    cluster.api.on_call(None)
+    os.close(ready)
+    os.close(go)
+    assert len(pressed) == 2
+    assert os.waitstatus_to_exitcode(status) == 3
+    check_served(cluster, 2)
+    assert "canary" not in service_of(cluster)["spec"]
+    said = (tmp_path / "said").read_text(encoding="utf-8").splitlines()
+    begun, again = (text for text in said if "putting version 2 back" in text)
+    assert begun.startswith("putting version 2 back: ")
+    assert "cannot list pods" in begun
+    assert again == "still putting version 2 back; ended now it would be left half done"
+
+
+def test_deployment_that_is_told_to_end_before_its_first_change_takes_nothing_away(
+    plain: Cluster, bundles: Bundles
+) -> None:
+    deploy(bundles.release(1))
+    before = service_of(plain)
+    ready, go = os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(ready, 1)
+        os._exit(_outcome(bundles))
+    told: list[Call] = []
+
+    def end(call: Call) -> None:
+        lease = plain.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE)
+        assert lease is not None
+        if not told and '"rolling"' in lease["metadata"]["annotations"][ANNOTATION]:
+            told.append(call)
+            os.kill(child, signal.SIGTERM)
+
+    plain.api.on_call(end, moment="done", verbs=["update"])
+    os.write(go, b".")
+    os.waitpid(child, 0)
+    plain.api.on_call(None)
+    os.close(ready)
+    os.close(go)
+    assert told
+    check_served(plain, 1)
+    assert service_of(plain)["spec"] == before["spec"]
+    deploy(bundles.release(2))
+    check_served(plain, 2)

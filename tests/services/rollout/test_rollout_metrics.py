@@ -3,16 +3,20 @@
 What is read of pods decides over a version, and must never decide over the way back.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from components.deploy import direct
 from components.errors import DeployError
 from tests.kubernetes_api import Call, Cluster
 from tests.kubernetes_api.cluster import Behaviour
+from tests.kubernetes_api.store import Change
 from tests.raw_server import answer, sending
 from tests.rollouts import (
     NAME,
     NAMESPACE,
+    PACE,
     Bundles,
     check_served,
     deploy,
@@ -23,6 +27,22 @@ from tests.rollouts import (
 
 # For dozens of readings in each step.
 WATCH_S = 0.5
+
+
+def written(cluster: Cluster) -> str:
+    """What the deployment has put on record; empty where nothing is."""
+    lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE) or {}
+    notes = lease.get("metadata", {}).get("annotations") or {}
+    return str(notes.get("kubeloop/rollout", ""))
+
+
+def fetches_of(cluster: Cluster) -> list[int]:
+    """How often what fetches a bundle began anew, of each pod."""
+    return [
+        status["restartCount"]
+        for pod in cluster.api.list("Pod", NAMESPACE)
+        for status in pod["status"].get("initContainerStatuses", [])
+    ]
 
 
 def test_metrics_that_are_cut_now_and_then_are_read_again(
@@ -55,9 +75,7 @@ def test_way_back_goes_on_where_the_metrics_of_what_leaves_cannot_be_read(
     cluster.behave(2, "erring")
 
     def break_off(call: Call) -> None:
-        lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE) or {}
-        notes = lease.get("metadata", {}).get("annotations") or {}
-        if '"restoring"' in notes.get("kubeloop/rollout", ""):
+        if '"restoring"' in written(cluster):
             cluster.behave(2, then)
 
     cluster.api.on_call(break_off, moment="answered")
@@ -87,6 +105,15 @@ def test_pod_that_comes_in_the_watch_and_fetches_at_the_second_try_is_no_crash(
     deploy(bundles.release(1), replicas=replicas)
     looks: list[Call] = []
     removed: list[str] = []
+    there: list[str] = []
+    judged: list[Call] = []
+    held: list[int] = []
+
+    def hold(change: Change) -> None:
+        """Has the watch see the new pod before its bundle is fetched."""
+        if removed and not held and change.key[1] == "pods" and change.key[3] not in there:
+            held.append(len(looks))
+            cluster.pause()
 
     def drain_node(call: Call) -> None:
         if call.resource == "httproutes":
@@ -95,24 +122,29 @@ def test_pod_that_comes_in_the_watch_and_fetches_at_the_second_try_is_no_crash(
         if call.resource != "pods" or share_of(cluster) != 100:
             return
         looks.append(call)
+        if 1 in fetches_of(cluster) and '"rolling"' in written(cluster):
+            judged.append(call)
+        if held and len(looks) == held[0] + 5:
+            cluster.resume()
         if removed or len(looks) < 5:
             return
         pods = cluster.api.list("Pod", NAMESPACE)
         found = [p for p in pods if p["metadata"]["labels"]["app.kubernetes.io/version"] == "2"]
         cluster.behave(2, "refetched")
         removed.append(found[0]["metadata"]["name"])
+        there.extend(pod["metadata"]["name"] for pod in pods)
         cluster.api.remove("Pod", removed[0], NAMESPACE)
 
     cluster.api.on_call(drain_node, moment="answered")
-    deploy(bundles.release(2), watch_s=WATCH_S, replicas=replicas)
+    cluster.api.server.store.listeners.append(hold)
+    # The new pod has to be back while it is watched, and the drain after that takes one look.
+    pace = replace(PACE, drain_s=0.0)
+    deploy(bundles.release(2), pace=pace, canary=[], watch_s=5.0, replicas=replicas)
     cluster.api.on_call(None)
     check_served(cluster, 2)
-    fetchers = [
-        status["restartCount"]
-        for pod in cluster.api.list("Pod", NAMESPACE)
-        for status in pod["status"]["initContainerStatuses"]
-    ]
-    assert fetchers.count(1) == 1
+    assert fetches_of(cluster).count(1) == 1
+    # The last looks are at version 2, at version 1, and in the drain; before them it was back.
+    assert len(judged) > 3
 
 
 def test_deployment_asks_services_and_pods_past_the_proxy_for_the_way_out(

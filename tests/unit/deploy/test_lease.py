@@ -1,5 +1,7 @@
 """The Lease that keeps two deployments of one model apart, on a real HTTP API."""
 
+import os
+import signal
 import time
 from typing import Any
 
@@ -14,7 +16,7 @@ from components.deploy.kserve.lease import Lease, LeaseLostError
 from components.deploy.kserve.lease_document import holder_of
 from components.deploy.kserve.pace import Pace, Patience
 from components.errors import DeployError
-from tests.kubernetes_api import Api
+from tests.kubernetes_api import Api, Call
 from tests.serving import wait_for
 
 SPACE = "models"
@@ -67,6 +69,62 @@ def test_journal_that_is_none_names_the_lease(api: ClusterApi, kubernetes_api: A
     said = "'kubeloop/rollout' of the Lease 'kubeloop-churn' is not what deploy wrote"
     with pytest.raises(DeployError, match=said), Lease(api, SPACE, "churn", PACE):
         pass
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_lease_whose_journal_is_none_is_given_back(
+    api: ClusterApi, kubernetes_api: Api, caplog: pytest.LogCaptureFixture, *, refused: bool
+) -> None:
+    """Whoever removes it, as the message says, does not wait for a Lease that nobody holds."""
+    with Lease(api, SPACE, "churn", PACE):
+        pass
+    found = lying(kubernetes_api)
+    found["metadata"]["annotations"] = {ANNOTATION: "asleep"}
+    kubernetes_api.put(found)
+
+    def refuse(_: Call) -> None:
+        kubernetes_api.fail("update", "leases", status=403)
+
+    if refused:
+        kubernetes_api.on_call(refuse, moment="done", verbs=["update"])
+    with (
+        pytest.raises(DeployError, match="is not what deploy wrote"),
+        Lease(api, SPACE, "churn", PACE),
+    ):
+        pass
+    kubernetes_api.on_call(None)
+    assert bool(lying(kubernetes_api)["spec"]["holderIdentity"]) is refused
+    assert ("lease not given back, it runs out by itself" in caplog.text) is refused
+    assert lying(kubernetes_api)["metadata"]["annotations"] == {ANNOTATION: "asleep"}
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_lease_that_was_taken_for_who_is_stopped_meanwhile_is_given_back(
+    api: ClusterApi, kubernetes_api: Api, verb: str
+) -> None:
+    if verb == "update":
+        with Lease(api, SPACE, "churn", PACE):
+            pass
+    said: list[str] = []
+    taken: list[str] = []
+    # The answer comes when the signal has been raised, so that nobody reads it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def stop(_: Call) -> None:
+        if not taken:
+            taken.append(lying(kubernetes_api)["spec"]["holderIdentity"])
+            os.kill(os.getpid(), signal.SIGINT)
+
+    kubernetes_api.on_call(stop, moment="done", verbs=[verb])
+    try:
+        with pytest.raises(KeyboardInterrupt), Lease(api, SPACE, "churn", PACE, say=said.append):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+        kubernetes_api.on_call(None)
+    assert taken != [""]
+    assert said == ["nothing was changed"]
+    assert lying(kubernetes_api)["spec"]["holderIdentity"] == ""
 
 
 def test_lease_that_nobody_renews_is_taken_over(api: ClusterApi, kubernetes_api: Api) -> None:

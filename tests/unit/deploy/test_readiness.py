@@ -9,6 +9,7 @@ from components.deploy.kserve.cluster_connection import connect
 from components.deploy.kserve.cluster_resources import PODS
 from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.readiness import Waiting
+from components.deploy.kserve.telling import Say, note
 from components.deploy.kserve.variants import Variant
 from components.errors import DeployError
 from tests.kubernetes_api import Api
@@ -106,7 +107,12 @@ def pod(name: str, status: dict[str, Any]) -> dict[str, Any]:
 
 
 def waiting_for_pods(
-    api: Api, looks: list[dict[str, Any]], *, ready_s: float = 30, grace_s: float = 30
+    api: Api,
+    looks: list[dict[str, Any]],
+    *,
+    ready_s: float = 30,
+    grace_s: float = 30,
+    say: Say = note,
 ) -> Waiting:
     """Shows a pod's states one after the other, a look each; then the last two by turns."""
 
@@ -114,12 +120,14 @@ def waiting_for_pods(
         api.put(pod("a", looks[0]))
         looks.append(looks.pop(0)) if len(looks) == 2 else looks.pop(0)
 
-    return _waiting(turn, ready_s=ready_s, grace_s=grace_s)
+    return _waiting(turn, ready_s=ready_s, grace_s=grace_s, say=say)
 
 
-def _waiting(check: Callable[[], None], *, ready_s: float, grace_s: float) -> Waiting:
-    pace = Pace(poll_s=0.005, ready_s=ready_s, grace_s=grace_s, retry_s=0.01)
-    return Waiting(connect(PACE.patience), NAMESPACE, pace, check)
+def _waiting(
+    check: Callable[[], None], *, ready_s: float, grace_s: float, say: Say = note
+) -> Waiting:
+    pace = Pace(poll_s=0.005, ready_s=ready_s, grace_s=grace_s, retry_s=0.01, told_s=0.0)
+    return Waiting(connect(PACE.patience), NAMESPACE, pace, check, say=say)
 
 
 def test_pod_that_was_evicted_is_no_reason_while_another_comes_up(routes: Api) -> None:
@@ -170,6 +178,52 @@ def test_pod_that_is_ready_and_leaving_does_not_count(routes: Api) -> None:
     leave(routes, "leaving")
     with pytest.raises(DeployError, match="0 of 1 pods are ready; KServe has made no Deployment"):
         _waiting(lambda: None, ready_s=0.02, grace_s=30).for_pods(CANDIDATE, 1)
+
+
+def pulling(seconds: int) -> dict[str, Any]:
+    said = f"Back-off {seconds}s pulling image at 2026-11-21T10:00:{seconds}Z"
+    return container("waiting", reason="ImagePullBackOff", message=said)
+
+
+def crashing(seconds: int) -> dict[str, Any]:
+    said = f"back-off {seconds}s restarting failed container"
+    return container("waiting", seconds, reason="CrashLoopBackOff", message=said)
+
+
+def test_reason_is_told_where_it_becomes_another_and_once_whatever_it_counts(routes: Api) -> None:
+    said: list[str] = []
+    looks = [STARTING, STARTING, pulling(10), pulling(20), STARTING, pulling(40), crashing(10)]
+    looks += [RUNNING, crashing(20), READY, READY]
+    waiting_for_pods(routes, looks, say=said.append).for_pods(CANDIDATE, 1)
+    first, second, third = said
+    assert first == "waiting for the pods of version 2: 0 of 1 are ready; pod 'a' is not ready"
+    assert "ImagePullBackOff: Back-off 10s pulling image" in second
+    assert "CrashLoopBackOff: back-off 10s restarting failed container" in third
+
+
+SERVICE = {
+    "apiVersion": "serving.kserve.io/v1beta1",
+    "kind": "InferenceService",
+    "metadata": {"name": "churn", "namespace": NAMESPACE},
+}
+
+
+def test_event_that_tells_more_of_a_reason_is_told_once(routes: Api) -> None:
+    said: list[str] = []
+    seen: list[int] = []
+
+    def turn() -> None:
+        seen.append(len(seen))
+        if len(seen) in (3, 5, 7):
+            reason = "Other" if len(seen) == 5 else "InternalError"
+            routes.event(SERVICE, reason, f"webhook denied it {len(seen)} times")
+        if len(seen) == 9:
+            routes.put(pod("a", READY))
+
+    _waiting(turn, ready_s=30, grace_s=30, say=said.append).for_pods(CANDIDATE, 1)
+    assert [text.count("webhook denied it") for text in said] == [0, 1, 2]
+    assert "KServe has made no Deployment 'churn-v2-predictor' yet" in said[0]
+    assert "events: InternalError: webhook denied it 3 times" in said[1]
 
 
 def leave(api: Api, name: str) -> None:

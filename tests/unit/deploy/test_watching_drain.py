@@ -70,4 +70,4 @@ def test_drain_of_pods_that_have_all_ended_has_nothing_to_wait_for(
     kubernetes_api: Api, pods: Pods
 ) -> None:
     put_pod(kubernetes_api, pods, "a", ready="False", phase="Failed")
-    assert drain(1) == 1
+    assert drain(60) == 1

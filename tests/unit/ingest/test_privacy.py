@@ -53,7 +53,9 @@ def test_protect_hash_of_one_number_does_not_depend_on_its_storage(key: Path) ->
 
 
 @settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=8))
 def test_protect_hash_is_stable_and_keyed(key: Path, values: list[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from components.bundle import Interval, Manifest, read
 from components.champion import BUNDLE, Champion
 from components.errors import BundleError, RegistryError
+from components.proof import Proof
 from components.register.connection import PERSON, RUN, Patience
 from components.register.registry import Registry, _all
 from components.register.version import Version
@@ -44,9 +45,15 @@ def manifest(fitted: Fitted, run: str, name: str = "churn") -> Manifest:
     return fitted.manifest.model_copy(update={"run_id": run, "name": name})
 
 
-def as_found(version: int | None) -> Champion:
-    """The champion as a run finds it now."""
-    return Champion(version=version, at=datetime.now(UTC))
+def shows(version: int) -> Proof:
+    """What a deployment shows that ends now."""
+    found = {"endpoint": "", "golden_rows": 0, "latency_seconds": 0.0, "replaced": None}
+    return Proof(name="churn", version=version, at=datetime.now(UTC), **found)
+
+
+def champion_of(registry: Registry) -> int | None:
+    champion = registry.champion("churn")
+    return champion.number if champion else None
 
 
 def test_registry_that_nobody_used_answers_without_a_file(tmp_path: Path) -> None:
@@ -134,53 +141,63 @@ def test_version_that_was_champion_is_known_as_such(registry: Registry, fitted: 
     for run in ("run-1", "run-2", "run-3"):
         registry.register(manifest(fitted, run), f"/bundles/{run}")
     registry.crown("churn", 1)
-    registry.succeed("churn", 3, as_found(1))
+    registry.succeed(shows(3))
     found = {version.number: version.was_champion for version in registry.versions("churn")}
     assert found == {1: True, 2: False, 3: True}
 
 
 @pytest.mark.parametrize("before", [None, 1])
-def test_succeed_the_champion_of_the_runs_begin_moves_the_alias(
-    registry: Registry, fitted: Fitted, before: int | None
-) -> None:
+def test_succeed_moves_the_alias(registry: Registry, fitted: Fitted, before: int | None) -> None:
     versions = [registry.register(manifest(fitted, run), f"/bundles/{run}") for run in "ab"]
     if before:
         registry.crown("churn", before)
+    shown = shows(versions[1])
     for _ in range(2):
         # A pod that was lost does it again.
-        registry.succeed("churn", versions[1], as_found(before))
-    champion = registry.champion("churn")
-    assert champion is not None
-    assert champion.number == 2
+        registry.succeed(shown)
+    assert champion_of(registry) == 2
 
 
-def test_succeed_after_a_rollback_leaves_the_champion(registry: Registry, fitted: Fitted) -> None:
+def test_succeed_replaces_what_was_put_back_before_the_deployment(
+    registry: Registry, fitted: Fitted
+) -> None:
+    for run in "abc":
+        registry.register(manifest(fitted, run), f"/bundles/{run}")
+    for number in (1, 2, 1):
+        # Another run while this one trained, and a rollback from that.
+        registry.crown("churn", number)
+    registry.succeed(shows(3))
+    assert champion_of(registry) == 3
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_succeed_leaves_what_was_made_champion_after_the_deployment(
+    registry: Registry, fitted: Fitted, after: int
+) -> None:
     for run in "abc":
         registry.register(manifest(fitted, run), f"/bundles/{run}")
     registry.crown("churn", 1)
-    with pytest.raises(
-        RegistryError, match="that was version 2 when this run began, and version 1"
-    ):
-        registry.succeed("churn", 3, as_found(2))
-    champion = registry.champion("churn")
-    assert champion is not None
-    assert champion.number == 1
+    # The run has put version 2 into service. Before it is crowned, somebody rolls it back, or
+    # another run replaces it.
+    shown = shows(2)
+    registry.crown("churn", after)
+    with pytest.raises(RegistryError, match=f"version {after} was made it since that one came"):
+        registry.succeed(shown)
+    assert champion_of(registry) == after
 
 
-def test_succeed_after_a_rollback_to_the_champion_of_the_runs_begin_leaves_it(
+def test_succeed_replaces_a_champion_of_which_nobody_knows_since_when(
     registry: Registry, fitted: Fitted
 ) -> None:
+    from mlflow import MlflowClient
+
     for run in "ab":
         registry.register(manifest(fitted, run), f"/bundles/{run}")
-    registry.crown("churn", 1)
-    before = as_found(1)
-    # The run has put version 2 into service, and somebody puts version 1 back before it is crowned.
-    registry.crown("churn", 1)
-    with pytest.raises(RegistryError, match="version 1 was made it since, by a rollback"):
-        registry.succeed("churn", 2, before)
-    champion = registry.champion("churn")
-    assert champion is not None
-    assert champion.number == 1
+    shown = shows(2)
+    client = MlflowClient(tracking_uri=registry.address, registry_uri=registry.address)
+    client.set_registered_model_alias("churn", "champion", "1")
+    registry.succeed(shown)
+    assert champion_of(registry) == 2
 
 
 def test_crown_a_version_that_is_not_there_is_refused(registry: Registry) -> None:
@@ -263,7 +280,7 @@ def test_registry_server_that_is_away_fails_in_seconds_without_its_password(
         Registry("http://bob:s3cret@127.0.0.1:9").names()
     assert time.monotonic() - begin < 20
     assert str(caught.value) == (
-        "the registry 'http://bob:***@127.0.0.1:9' failed: [Errno 111] Connection refused"
+        "the registry 'http://***@127.0.0.1:9' failed: [Errno 111] Connection refused"
     )
 
 

@@ -25,7 +25,9 @@ VALUES = st.one_of(
 )
 SHAPES = st.sampled_from([[2], [2, 1], [2], [2, 1], [1], [2, True], [2.0], [0], [-2], [1, 2], []])
 anything = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

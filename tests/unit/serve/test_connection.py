@@ -19,6 +19,8 @@ from components.serve.wire import Headers, Message, Receive, Reply, Send, read_b
 from tests.serving import wait_for
 
 POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
+# Holds the answers of /held back until it is set.
+released = threading.Event()
 
 
 async def echo(scope: Message, receive: Receive, send: Send) -> None:
@@ -28,8 +30,9 @@ async def echo(scope: Message, receive: Receive, send: Send) -> None:
         await send_reply(send, Reply(200, b"early"))
         return
     body = await read_body({}, receive, Limits())
-    if scope["path"] == "/slow":
-        await asyncio.sleep(0.3)
+    if scope["path"] == "/held":
+        while not released.is_set():
+            await asyncio.sleep(0.01)
     await send_reply(send, Reply(200, b"%d bytes" % len(body or b"")))
 
 
@@ -51,6 +54,19 @@ def infer(body: bytes, name: str = "m", *more: str) -> bytes:
     lines = [f"POST /v1/models/{name}:predict HTTP/1.1", "host: x", *more]
     head = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""])
     return head.encode() + body
+
+
+def hearing() -> type[Any]:
+    """Returns a class of connections that keep what they have read, piece by piece, in `heard`."""
+
+    class Hearing(connections(Limits(), Prompt())):  # type: ignore[misc]
+        heard: list[bytes] = []
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self.heard.append(data)
+
+    return Hearing
 
 
 @contextmanager
@@ -162,6 +178,12 @@ class Talk:
         self.socket.sendall(request)
         return self.hear()
 
+    def send_alone(self, piece: bytes, kind: type[Any]) -> None:
+        """Sends what the server then reads as one piece, and nothing with it."""
+        before = len(kind.heard)
+        self.socket.sendall(piece)
+        assert wait_for(lambda: len(kind.heard) > before)
+
     def hear(self) -> bytes:
         """Returns the body of the next answer; nothing where the connection ends."""
         said = b""
@@ -197,34 +219,30 @@ def test_head_that_came_before_is_known_on_every_connection() -> None:
 
 
 def test_bytes_of_a_body_are_no_request_though_their_head_is_known() -> None:
-    known = infer(b"one")
-    with serving(Limits(), kind=connections(Limits(), Prompt())) as address, Talk(address) as talk:
+    known, kind = infer(b"one"), hearing()
+    with serving(Limits(), kind=kind) as address, Talk(address) as talk:
         assert talk.ask(known) == b"prompt m one"
         # Answered before its body has come, which then looks like a request.
         early = b"POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(known)
         assert talk.ask(early) == b"early"
-        talk.socket.sendall(known)
-        time.sleep(0.1)
+        talk.send_alone(known, kind)
         assert talk.ask(infer(b"two")) == b"prompt m two"
         # The same while the answer waits for the rest of the body.
-        talk.socket.sendall(POST + b"content-length: %d\r\n\r\n" % (2 * len(known)))
-        time.sleep(0.1)
-        talk.socket.sendall(known)
-        time.sleep(0.1)
+        talk.send_alone(POST + b"content-length: %d\r\n\r\n" % (2 * len(known)), kind)
+        talk.send_alone(known, kind)
         assert talk.ask(known) == b"%d bytes" % (2 * len(known))
         # And behind the beginning of a head.
-        talk.socket.sendall(b"GET / HTTP/1.1\r\na: ")
-        time.sleep(0.1)
+        talk.send_alone(b"GET / HTTP/1.1\r\na: ", kind)
         assert talk.ask(infer(b"")) == b"0 bytes"
 
 
 def test_known_head_with_another_body_is_read_as_any_other() -> None:
-    with serving(Limits(), kind=connections(Limits(), Prompt())) as address, Talk(address) as talk:
+    kind = hearing()
+    with serving(Limits(), kind=kind) as address, Talk(address) as talk:
         assert talk.ask(infer(b"one")) == b"prompt m one"
         # In pieces, and with the next request behind it.
         request = infer(b"two")
-        talk.socket.sendall(request[:-3])
-        time.sleep(0.1)
+        talk.send_alone(request[:-3], kind)
         assert talk.ask(b"two") == b"3 bytes"
         talk.socket.sendall(infer(b"two") + infer(b"six"))
         assert [talk.hear(), talk.hear()] == [b"prompt m two", b"prompt m six"]
@@ -236,22 +254,27 @@ def test_known_head_with_another_body_is_read_as_any_other() -> None:
 
 
 def test_known_head_waits_for_the_answer_before_it() -> None:
-    with serving(Limits(), kind=connections(Limits(), Prompt())) as address, Talk(address) as talk:
+    kind = hearing()
+    released.clear()
+    with serving(Limits(), kind=kind) as address, Talk(address) as talk:
         assert talk.ask(infer(b"one")) == b"prompt m one"
-        talk.socket.sendall(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
-        time.sleep(0.1)
-        talk.socket.sendall(infer(b"one"))
+        try:
+            talk.send_alone(b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n", kind)
+            talk.send_alone(infer(b"one"), kind)
+        finally:
+            released.set()
         assert [talk.hear(), talk.hear()] == [b"0 bytes", b"3 bytes"]
 
 
 def test_known_head_keeps_an_idle_connection_open() -> None:
     kind = connections(Limits(), Prompt())
-    with serving(Limits(), idle_seconds=1, kind=kind) as address, Talk(address) as talk:
+    with serving(Limits(), idle_seconds=4, kind=kind) as address, Talk(address) as talk:
         assert talk.ask(infer(b"one")) == b"prompt m one"
         # What goes through ASGI leaves a timer behind, which is not for those who go on asking.
         assert talk.ask(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") == b"0 bytes"
-        for _ in range(4):
-            time.sleep(0.4)
+        # For longer than that in all; each time for so little that a pause makes it no more.
+        for _ in range(3):
+            time.sleep(1.5)
             assert talk.ask(infer(b"one")) == b"prompt m one"
         assert talk.hear() == b""
 

@@ -70,7 +70,9 @@ def ask(endpoint: Endpoint, path: str, body: bytes, **headers: str) -> Reply:
 
 # The endpoint keeps nothing between requests, so that examples may share it.
 anything = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from components.monitor.refusal import RefusedError
 from components.monitor.retraining.decisions import Decisions
 from components.monitor.retraining.worker import WAITING, Worker
+from components.monitor.storage.records import Retraining
 from tests.unit.monitor.retraining.conftest import World
 
 Make = Callable[..., Worker]
@@ -34,6 +36,13 @@ def make(world: World) -> Iterator[Make]:
         worker.close()
 
 
+def ask_before_start(worker: Worker) -> "Future[Retraining | None]":
+    """Asks and starts the thread: one look meets the request, and none comes after it by itself."""
+    asked = worker.ask("churn", "manual")
+    worker.start()
+    return asked
+
+
 def test_request_is_answered_without_waiting_for_the_pause(make: Make, world: World) -> None:
     worker = make()
     worker.start()
@@ -47,9 +56,9 @@ def test_request_is_answered_without_waiting_for_the_pause(make: Make, world: Wo
 def test_replica_whose_turn_it_is_not_decides_nothing(make: Make, world: World) -> None:
     turn = threading.Event()
     worker = make(leads=turn.is_set)
-    worker.start()
+    asked = ask_before_start(worker)
     with pytest.raises(RefusedError, match="another replica decides") as refused:
-        worker.ask("churn", "manual").result(30)
+        asked.result(30)
     assert refused.value.status == 503
     assert world.decisions == []
     turn.set()
@@ -65,9 +74,9 @@ def test_store_that_fails_is_tried_again(make: Make, world: World) -> None:
         if part.exists():
             part.rename(hidden.with_name(hidden.name + name))
     worker = make()
-    worker.start()
+    asked = ask_before_start(worker)
     with pytest.raises(RefusedError, match="the store cannot be used now"):
-        worker.ask("churn", "manual").result(30)
+        asked.result(30)
     for name in ("", "-wal", "-shm"):
         part = hidden.with_name(hidden.name + name)
         if part.exists():
@@ -80,9 +89,8 @@ def test_bug_in_a_look_ends_no_thread_and_is_said(
 ) -> None:
     world.hand.refusal = ZeroDivisionError("a bug")
     worker = make()
-    # Asked before the thread starts, so that one look meets both and none comes after it by itself.
-    asked = [worker.ask("churn", "manual") for _ in range(2)]
-    worker.start()
+    # The look fails at the first one, says so, and then answers the one that waits still.
+    asked = [worker.ask("churn", "manual"), ask_before_start(worker)]
     for future in asked:
         with pytest.raises(ZeroDivisionError):
             future.result(30)

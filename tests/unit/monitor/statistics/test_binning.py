@@ -133,7 +133,9 @@ def test_count_of_a_feature_named_prediction_is_kept_apart(reference: Build) -> 
     assert known.to_document(counts)["prediction"] == [0, 1, 0, 0, 0]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(NUMBERS, TEXTS)
 def test_counts_merge_by_addition_and_survive_json(
     reference: Build, numbers: list[float | None], texts: list[str | None]

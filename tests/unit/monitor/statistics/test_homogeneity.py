@@ -40,7 +40,9 @@ def test_difference_is_the_index_less_its_bias(letters: Reference) -> None:
     assert found.psi == pytest.approx(index - 2 * (1 / 220 + 1 / 1000))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(COUNTS)
 def test_difference_of_a_sample_from_itself_is_none(letters: Reference, counts: list[int]) -> None:
     same = [*counts, 0, 0, 0]
@@ -49,7 +51,9 @@ def test_difference_of_a_sample_from_itself_is_none(letters: Reference, counts: 
     assert found.p_value >= 0.5
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(COUNTS, COUNTS)
 def test_difference_does_not_ask_which_sample_comes_first(
     letters: Reference, first: list[int], second: list[int]
