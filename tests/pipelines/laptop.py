@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -31,6 +32,17 @@ serve: {latency_ms: 5000}
 """
 
 
+def bind_aside(door: socket.socket) -> None:
+    """Binds to a port that is free, and that the system gives no other test's client meanwhile.
+
+    Those have ports from 32768 on (Linux' `ip_local_port_range`), or from 49152.
+    """
+    while True:
+        with contextlib.suppress(OSError):
+            door.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+            return
+
+
 @dataclass
 class Laptop:
     """A user's folder with data and spec, and the command in it."""
@@ -43,7 +55,7 @@ class Laptop:
             found = []
             for option in ("--port", "--grpc-port", "--monitor-port"):
                 probe = held.enter_context(socket.socket())
-                probe.bind(("127.0.0.1", 0))
+                bind_aside(probe)
                 found += [option, str(probe.getsockname()[1])]
         return found
 
