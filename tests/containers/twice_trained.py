@@ -49,8 +49,8 @@ def start_server_of_runs(engine: Engine, shared: Path, monitor: Box) -> Box:
 def environment(project: Path) -> dict[str, str]:
     """What makes two runs of the same time, with the same secret and the same arithmetic."""
     key = {KEY_FILE_VARIABLE: str(project / "privacy.key")}
-    # Other kernels round otherwise. Where a machine's owner has chosen those of OpenBLAS, containers
-    # would still choose by the processor.
+    # Other kernels round otherwise, and containers would choose them by the processor where the
+    # machine's owner has chosen others.
     kernels = {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}
     return {"SOURCE_DATE_EPOCH": str(EPOCH), **key, **kernels}
 
