@@ -6,7 +6,6 @@ while it waits counts once between two writes: it has changed nothing in between
 is killed takes with it what it has read.
 """
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ import pytest
 
 from components.deploy.kserve.status import observe
 from components.errors import DeployError
+from tests.children import Child
 from tests.kubernetes_api import Call, Cluster
 from tests.kubernetes_api.calls import Moment
 from tests.kubernetes_api.cluster import Behaviour
@@ -125,11 +125,7 @@ class Trial:
         seen: list[Call] = []
         asked: set[tuple[str, ...]] = set()
         is_swept = False
-        ready, go = os.pipe()
-        child = os.fork()
-        if not child:
-            os.read(ready, 1)
-            os._exit(self._outcome())
+        child = Child(self._outcome)
 
         def kill(call: Call) -> str | None:
             nonlocal is_swept
@@ -146,28 +142,24 @@ class Trial:
             seen.append(call)
             if len(seen) != at:
                 return None
-            os.kill(child, signal.SIGKILL)
+            child.send(signal.SIGKILL)
             return "drop"
 
         verbs = WRITES if self.scenario.only_writes else None
         self.cluster.api.on_call(kill, moment=moment, verbs=verbs)
-        os.write(go, b".")
-        _, status = os.waitpid(child, 0)
+        child.begin()
+        status = child.end()
         self.cluster.api.on_call(None)
-        os.close(ready)
-        os.close(go)
-        if os.WIFEXITED(status):
-            assert os.WEXITSTATUS(status) == (0 if self.scenario.succeeds else 1)
-        return seen[at - 1] if os.WIFSIGNALED(status) else None
+        if status == -signal.SIGKILL:
+            return seen[at - 1]
+        assert status == (0 if self.scenario.succeeds else 1)
+        return None
 
     def _outcome(self) -> int:
-        """Runs in the child, which must end here whatever comes, and run nothing of the test's."""
         try:
             self.run()
         except DeployError:
             return 1
-        except BaseException:
-            return 2
         return 0
 
     def run_again(self) -> None:

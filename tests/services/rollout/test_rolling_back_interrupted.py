@@ -1,6 +1,5 @@
 """The way back to an earlier version that somebody interrupts: what is served then is told."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from components.deploy.kserve.cluster_connection import connect
 from components.deploy.kserve.journal import ANNOTATION
 from components.deploy.kserve.lease import Lease
 from components.deploy.kserve.status import observe
+from tests.children import Child
 from tests.kubernetes_api import Call, Cluster
 from tests.rollouts import (
     NAME,
@@ -24,22 +24,25 @@ from tests.rollouts import (
 from tests.serving import wait_for
 
 
-def interrupted(bundles: Bundles, said: Path, *, begin: int | None = None) -> int:
-    """Rolls back in a child, which must end here whatever comes, and run nothing of the test's."""
-    child = os.fork()
-    if child:
-        return child
-    if begin is not None:
-        os.read(begin, 1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with said.open("w") as told:
-            go_back(bundles.release(1), say=lambda text: print(text, file=told, flush=True))
-    except KeyboardInterrupt:
-        os._exit(130)
-    except BaseException:
-        os._exit(2)
-    os._exit(0)
+def interrupted(bundles: Bundles, said: Path) -> Child:
+    """Rolls back in a process that keeps what it says."""
+
+    def act() -> int:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with said.open("w") as told:
+                go_back(bundles.release(1), say=lambda text: print(text, file=told, flush=True))
+        except KeyboardInterrupt:
+            return 130
+        return 0
+
+    return Child(act)
+
+
+def lines(said: Path) -> list[str]:
+    """What was said, but for what is waited for on a slow machine."""
+    told = said.read_text(encoding="utf-8").splitlines()
+    return [text for text in told if not text.startswith("waiting for")]
 
 
 def test_roll_back_that_is_interrupted_says_what_is_served(
@@ -49,13 +52,12 @@ def test_roll_back_that_is_interrupted_says_what_is_served(
     deploy(bundles.release(2))
     cluster.behave(1, "never")
     child = interrupted(bundles, tmp_path / "said")
+    child.begin()
     stands = wait_for(lambda: service_of(cluster)["spec"].get("canary"))
-    os.kill(child, signal.SIGINT)
-    _, status = os.waitpid(child, 0)
+    child.send(signal.SIGINT)
+    assert child.end() == 130
     assert stands
-    assert os.waitstatus_to_exitcode(status) == 130
-    said = (tmp_path / "said").read_text(encoding="utf-8").splitlines()
-    assert [text for text in said if not text.startswith("waiting for")] == [
+    assert lines(tmp_path / "said") == [
         "putting version 2 back: it was interrupted",
         "version 2 is served still",
     ]
@@ -72,12 +74,13 @@ def test_roll_back_that_is_interrupted_before_its_turn_says_that_nothing_changed
     with Lease(connect(), NAMESPACE, NAME, PACE):
         before = len(cluster.api.calls)
         child = interrupted(bundles, tmp_path / "said")
+        child.begin()
         asked = wait_for(lambda: len(cluster.api.calls) > before + 3)
-        os.kill(child, signal.SIGINT)
-        _, status = os.waitpid(child, 0)
+        child.send(signal.SIGINT)
+        status = child.end()
     assert asked
-    assert os.waitstatus_to_exitcode(status) == 130
-    assert (tmp_path / "said").read_text(encoding="utf-8") == "nothing was changed\n"
+    assert status == 130
+    assert lines(tmp_path / "said") == ["nothing was changed"]
 
 
 def test_roll_back_that_is_interrupted_while_it_clears_up_says_what_each_version_has(
@@ -86,8 +89,7 @@ def test_roll_back_that_is_interrupted_while_it_clears_up_says_what_each_version
     deploy(bundles.release(1))
     strand_at_half(cluster, bundles.release(2), {"min": 1, "max": 1})
     expire_lease(cluster)
-    ready, go = os.pipe()
-    child = interrupted(bundles, tmp_path / "said", begin=ready)
+    child = interrupted(bundles, tmp_path / "said")
     pressed: list[Call] = []
 
     def press(call: Call) -> None:
@@ -96,17 +98,15 @@ def test_roll_back_that_is_interrupted_while_it_clears_up_says_what_each_version
         # Kept on record, and nothing is changed yet.
         if not pressed and '"restoring"' in lease["metadata"]["annotations"][ANNOTATION]:
             pressed.append(call)
-            os.kill(child, signal.SIGINT)
+            child.send(signal.SIGINT)
 
     cluster.api.on_call(press, moment="done", verbs=["update"])
-    os.write(go, b".")
-    _, status = os.waitpid(child, 0)
+    child.begin()
+    status = child.end()
     cluster.api.on_call(None)
-    os.close(ready)
-    os.close(go)
     assert pressed
-    assert os.waitstatus_to_exitcode(status) == 130
-    assert (tmp_path / "said").read_text(encoding="utf-8").splitlines()[-1] == (
+    assert status == 130
+    assert lines(tmp_path / "said")[-1] == (
         "version 1 has 50 % of the traffic and version 2 has 50 %: a deployment of 'fares' was "
         "ended half done; the next one, or a rollback, completes it or takes it back"
     )

@@ -1,6 +1,5 @@
 """The way back on KServe that is disturbed: told to end, or its Lease in other hands."""
 
-import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from components.deploy.kserve.journal import ANNOTATION
 from components.deploy.kserve.variants import candidate_of, stable_of
 from components.errors import DeployError
 from components.termination import terminable
+from tests.children import Child
 from tests.kubernetes_api import Call, Cluster
 from tests.rollouts import (
     NAME,
@@ -40,14 +40,11 @@ class Withdrawal:
 
 
 def _outcome(bundles: Bundles) -> int:
-    """Runs in a child, which must end here whatever comes, and run nothing of the test's."""
     try:
         with terminable():
             deploy(bundles.release(2))
     except DeployError as exc:
         return 3 if "was put back, version 1 is served" in str(exc) else 1
-    except BaseException:
-        return 2
     return 0
 
 
@@ -57,27 +54,21 @@ def test_way_back_is_gone_to_its_end_by_who_is_told_to_end_meanwhile(
     """Argo ends a task at its deadline, which may come while it puts back what failed."""
     deploy(bundles.release(1))
     cluster.behave(2, "erring")
-    ready, go = os.pipe()
-    child = os.fork()
-    if not child:
-        os.read(ready, 1)
-        os._exit(_outcome(bundles))
+    child = Child(lambda: _outcome(bundles))
     told: list[Call] = []
     withdrawal = Withdrawal(cluster)
 
     def end(call: Call) -> None:
         if withdrawal.is_over() and not told:
             told.append(call)
-            os.kill(child, signal.SIGTERM)
+            child.send(signal.SIGTERM)
 
     cluster.api.on_call(end, moment="done", verbs=["patch"])
-    os.write(go, b".")
-    _, status = os.waitpid(child, 0)
+    child.begin()
+    status = child.end()
     cluster.api.on_call(None)
-    os.close(ready)
-    os.close(go)
     assert told
-    assert os.waitstatus_to_exitcode(status) == 3
+    assert status == 3
     check_served(cluster, 1)
     assert "canary" not in service_of(cluster)["spec"]
 
@@ -114,15 +105,12 @@ def test_way_back_stops_where_its_lease_is_in_other_hands(
 
 
 def _rolled_back(bundles: Bundles, said: Path) -> int:
-    """Rolls back in a child, which must end here whatever comes, and run nothing of the test's."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with said.open("w", encoding="utf-8") as told:
             go_back(bundles.release(1), say=lambda text: print(text, file=told, flush=True))
     except DeployError as exc:
         return 3 if "version 1 of 'fares' was put back, version 2 is served" in str(exc) else 1
-    except BaseException:
-        return 2
     return 0
 
 
@@ -132,11 +120,7 @@ def test_way_back_is_gone_to_its_end_by_who_presses_ctrl_c_and_is_told_so_once(
     """It was promoted, and fails: what served before comes back beside it, and is promoted."""
     deploy(bundles.release(1))
     deploy(bundles.release(2))
-    ready, go = os.pipe()
-    child = os.fork()
-    if not child:
-        os.read(ready, 1)
-        os._exit(_rolled_back(bundles, tmp_path / "said"))
+    child = Child(lambda: _rolled_back(bundles, tmp_path / "said"))
     failed: list[Call] = []
     pressed: list[Call] = []
 
@@ -144,19 +128,17 @@ def test_way_back_is_gone_to_its_end_by_who_presses_ctrl_c_and_is_told_so_once(
         service = service_of(cluster)
         if failed:
             pressed.append(call)
-            os.kill(child, signal.SIGINT)
+            child.send(signal.SIGINT)
         elif stable_of(service).version == 1 and candidate_of(service) is None:
             failed.append(call)
             cluster.api.fail("list", "/pods", status=403)
 
     cluster.api.on_call(press, moment="done", verbs=["patch"])
-    os.write(go, b".")
-    _, status = os.waitpid(child, 0)
+    child.begin()
+    status = child.end()
     cluster.api.on_call(None)
-    os.close(ready)
-    os.close(go)
     assert len(pressed) == 2
-    assert os.waitstatus_to_exitcode(status) == 3
+    assert status == 3
     check_served(cluster, 2)
     assert "canary" not in service_of(cluster)["spec"]
     said = (tmp_path / "said").read_text(encoding="utf-8").splitlines()
@@ -171,11 +153,7 @@ def test_deployment_that_is_told_to_end_before_its_first_change_takes_nothing_aw
 ) -> None:
     deploy(bundles.release(1))
     before = service_of(plain)
-    ready, go = os.pipe()
-    child = os.fork()
-    if not child:
-        os.read(ready, 1)
-        os._exit(_outcome(bundles))
+    child = Child(lambda: _outcome(bundles))
     told: list[Call] = []
 
     def end(call: Call) -> None:
@@ -183,14 +161,12 @@ def test_deployment_that_is_told_to_end_before_its_first_change_takes_nothing_aw
         assert lease is not None
         if not told and '"rolling"' in lease["metadata"]["annotations"][ANNOTATION]:
             told.append(call)
-            os.kill(child, signal.SIGTERM)
+            child.send(signal.SIGTERM)
 
     plain.api.on_call(end, moment="done", verbs=["update"])
-    os.write(go, b".")
-    os.waitpid(child, 0)
+    child.begin()
+    child.end()
     plain.api.on_call(None)
-    os.close(ready)
-    os.close(go)
     assert told
     check_served(plain, 1)
     assert service_of(plain)["spec"] == before["spec"]

@@ -1,6 +1,5 @@
 """Deployment to KServe that is late, cut off or told to end: what serves is never overwritten."""
 
-import os
 import signal
 import time
 from typing import Any
@@ -15,6 +14,7 @@ from components.deploy.kserve.pace import Pace
 from components.deploy.kserve.variants import good_of, with_predictor
 from components.errors import DeployError
 from components.termination import terminable
+from tests.children import Child
 from tests.kubernetes_api import Call, Cluster
 from tests.rollouts import (
     NAME,
@@ -36,35 +36,30 @@ def test_first_apply_is_not_repeated_over_a_newer_deployments(
     cluster: Cluster, bundles: Bundles
 ) -> None:
     """Who is cut off at the first apply for longer than its Lease comes back to another's model."""
-    waiting, go = os.pipe()
-    child = os.fork()
-    if not child:
-        os.read(waiting, 1)
-        # By its own clock the Lease is its own for long: what is there has to tell it.
-        os._exit(_outcome(bundles, 1, Pace(poll_s=0.005, ready_s=30, retry_s=0.5, lease_s=3600)))
+    # By its own clock the Lease is its own for long: what is there has to tell it.
+    pace = Pace(poll_s=0.005, ready_s=30, retry_s=0.5, lease_s=3600)
+    child = Child(lambda: _outcome(bundles, 1, pace))
 
     def stop(call: Call) -> str | None:
         if call.resource != "inferenceservices" or call.verb != "patch":
             return None
-        os.kill(child, signal.SIGSTOP)
+        child.send(signal.SIGSTOP)
         return "drop"
 
     cluster.api.on_call(stop, moment="arrived")
-    os.write(go, b".")
-    os.waitpid(child, os.WUNTRACED)
+    child.begin()
+    child.await_stop()
     cluster.api.on_call(None)
     expire_lease(cluster)
     deploy(bundles.release(2))
     lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE)
-    os.kill(child, signal.SIGCONT)
-    _, status = os.waitpid(child, 0)
-    assert os.WEXITSTATUS(status) == 3
+    child.send(signal.SIGCONT)
+    assert child.end() == 3
     check_served(cluster, 2)
     assert cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE) == lease
 
 
 def _outcome(bundles: Bundles, version: int, pace: Pace) -> int:
-    """Runs in a child, which must end here whatever comes, and run nothing of the test's."""
     try:
         with terminable():
             deploy(bundles.release(version), pace=pace, watch_s=600.0 if version > 1 else 0.0)
@@ -72,8 +67,6 @@ def _outcome(bundles: Bundles, version: int, pace: Pace) -> int:
         return 3
     except DeployError as exc:
         return 4 if "told to end (SIGTERM)" in str(exc) else 1
-    except BaseException:
-        return 2
     return 0
 
 
@@ -147,14 +140,12 @@ def test_deployment_that_is_told_to_end_takes_the_traffic_back(
     cluster: Cluster, bundles: Bundles
 ) -> None:
     deploy(bundles.release(1))
-    child = os.fork()
-    if not child:
-        os._exit(_outcome(bundles, 2, PACE))
-    assert wait_for(lambda: cluster.traffic(NAME).get(2) == 50)
-    os.kill(child, signal.SIGTERM)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFEXITED(status)
-    assert os.WEXITSTATUS(status) == 4
+    child = Child(lambda: _outcome(bundles, 2, PACE))
+    child.begin()
+    half = wait_for(lambda: cluster.traffic(NAME).get(2) == 50)
+    child.send(signal.SIGTERM)
+    assert child.end() == 4
+    assert half
     check_served(cluster, 1)
     assert "canary" not in service_of(cluster)["spec"]
     lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE)

@@ -6,7 +6,6 @@ InferenceService or the journal differs from before. The end is always the next 
 that one fails, a version that was good; and never one without a ready pod behind its traffic.
 """
 
-import os
 import signal
 from collections.abc import Iterator
 from itertools import count
@@ -17,6 +16,7 @@ import pytest
 from components.deploy.kserve.journal import ANNOTATION
 from components.deploy.kserve.status import observe
 from components.errors import DeployError
+from tests.children import Child
 from tests.kubernetes_api import Behaviour, Call, Cluster
 from tests.rollouts import NAME, NAMESPACE, Bundles, deploy, expire_lease, started
 
@@ -37,11 +37,7 @@ def kill(cluster: Cluster, bundles: Bundles, version: int, at: int) -> bool:
 
     What it writes without a change, as a renewal of its Lease, leaves what the change before left.
     """
-    ready, go = os.pipe()
-    child = os.fork()
-    if not child:
-        os.read(ready, 1)
-        os._exit(_outcome(bundles, version))
+    child = Child(lambda: _outcome(bundles, version))
     changes = [left(cluster)]
 
     def end(_: Call) -> str | None:
@@ -51,27 +47,19 @@ def kill(cluster: Cluster, bundles: Bundles, version: int, at: int) -> bool:
         changes.append(now)
         if len(changes) <= at:
             return None
-        os.kill(child, signal.SIGKILL)
+        child.send(signal.SIGKILL)
         return "drop"
 
     cluster.api.on_call(end, moment="done", verbs=WRITES)
-    os.write(go, b".")
-    _, status = os.waitpid(child, 0)
+    child.begin()
+    status = child.end()
     cluster.api.on_call(None)
-    os.close(ready)
-    os.close(go)
-    if os.WIFSIGNALED(status):
-        return True
-    assert os.WEXITSTATUS(status) == 0
-    return False
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
 
 
 def _outcome(bundles: Bundles, version: int) -> int:
-    """Runs in a child, which must end here whatever comes, and run nothing of the test's."""
-    try:
-        deploy(bundles.release(version))
-    except BaseException:
-        return 1
+    deploy(bundles.release(version))
     return 0
 
 
