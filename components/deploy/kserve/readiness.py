@@ -83,7 +83,8 @@ class Waiting:
             passed_s = now - passing_since if passing_since is not None else 0.0
             stuck = why.often_passing and passed_s > self._pace.grace_s
             if why.final or stuck or now > until:
-                raise DeployError(self._failure(variant, count, len(ready), why))
+                took_s = self._pace.grace_s if stuck else self._pace.ready_s
+                raise DeployError(_failure(variant, count, len(ready), why, took_s))
             time.sleep(self._pace.poll_s)
 
     def for_route(
@@ -179,14 +180,13 @@ class Waiting:
     def _spell(self) -> Spell:
         return Spell(self._say, self._pace)
 
-    def _failure(self, variant: Variant, count: int, ready: int, why: Reason) -> str:
-        took = "" if why.final else f" after {self._pace.ready_s:g} s"
-        if why.often_passing:
-            took = f" after {self._pace.grace_s:g} s"
-        return (
-            f"version {variant.version} of {variant.model!r} does not come up{took}: {ready} of "
-            f"{count} pods are ready; {why.text or 'the cluster gives no reason'}"
-        )
+
+def _failure(variant: Variant, count: int, ready: int, why: Reason, took_s: float) -> str:
+    took = "" if why.final else f" after {took_s:g} s"
+    return (
+        f"version {variant.version} of {variant.model!r} does not come up{took}: {ready} of "
+        f"{count} pods are ready; {why.text or 'the cluster gives no reason'}"
+    )
 
 
 def _coming(variant: Variant, ready: int, count: int, why: Reason) -> str:

@@ -172,6 +172,26 @@ def test_lease_deleted_after_a_kill_leaves_the_stable_version_its_own_bounds(
     assert (predictor["minReplicas"], predictor["maxReplicas"]) == (2, most)
 
 
+def test_lease_deleted_beside_a_candidate_of_other_hands_leaves_the_bounds_that_nobody_raised(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    replicas = {"min": 2, "max": 4}
+    deploy(bundles.release(1), replicas=replicas)
+    strand_at_half(cluster, bundles.release(2), replicas)
+    service = service_of(cluster)
+    service["spec"]["predictor"]["minReplicas"] = 2
+    cluster.api.put(service)
+    lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE)
+    assert lease is not None
+    connect().delete(LEASES, NAMESPACE, f"kubeloop-{NAME}", lease["metadata"]["uid"])
+    cluster.behave(3, "unpullable")
+    with pytest.raises(DeployError, match="version 3 of 'fares' was put back"):
+        deploy(bundles.release(3), replicas=replicas)
+    check_served(cluster, 1)
+    predictor = service_of(cluster)["spec"]["predictor"]
+    assert (predictor["minReplicas"], predictor["maxReplicas"]) == (2, 4)
+
+
 def test_deployment_that_goes_on_needs_as_many_pods_as_carried_the_traffic_before(
     cluster: Cluster, bundles: Bundles
 ) -> None:

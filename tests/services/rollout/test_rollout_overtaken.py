@@ -118,6 +118,19 @@ def test_failure_meanwhile_is_no_overtaking(cluster: Cluster, bundles: Bundles) 
     assert cluster.serving(NAME) == {3}
 
 
+def test_failure_meanwhile_forgets_no_overtaking(cluster: Cluster, bundles: Bundles) -> None:
+    deploy(bundles.release(1))
+    slow = looked_up(1)
+    deploy(bundles.release(2))
+    cluster.behave(3, "crashing")
+    with pytest.raises(DeployError, match="was put back, version 2 is served"):
+        deploy(bundles.release(3), compared=looked_up(2))
+    cluster.behave(3, "ready")
+    with pytest.raises(DeployError, match="version 2 came into service"):
+        deploy(bundles.release(3), compared=slow)
+    assert cluster.serving(NAME) == {2}
+
+
 def test_deployment_that_was_killed_as_it_arrived_has_overtaken_too(
     cluster: Cluster, bundles: Bundles
 ) -> None:

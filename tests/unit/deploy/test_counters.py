@@ -87,12 +87,14 @@ def above(*seconds: float, below: int = 0) -> Tally:
         (above(60.0, 60.0, below=50), 2),
         (above(7.0, 7.0, 7.0), 0),
         (above(7.0, 7.0, 9.0), 0),
+        (above(*[6.0] * 60), 0),
+        (Tally(3, 0, {5.0: 0.0, math.inf: 3.0}, math.nextafter(24.0, 25.0)), 0),
         (above(below=50), 0),
         (Tally(), 0),
     ],
     ids=[
         *("one", "three-that-one-might-be", "three", "two-of-three", "beside-quick-ones"),
-        *("within", "hidden-among-quick-ones", "none", "nothing"),
+        *("within", "hidden-among-quick-ones", "far-within", "last-digits", "none", "nothing"),
     ],
 )
 def test_surely_slower_counts_what_cannot_be_otherwise(tally: Tally, expected: int) -> None:

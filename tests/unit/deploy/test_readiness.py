@@ -136,6 +136,22 @@ def test_pod_that_was_evicted_is_no_reason_while_another_comes_up(routes: Api) -
     assert [one["metadata"]["name"] for one in waits.for_pods(CANDIDATE, 1)] == ["a"]
 
 
+def test_pod_that_comes_up_for_too_long_is_the_reason_and_not_one_that_was_evicted(
+    routes: Api,
+) -> None:
+    routes.put(pod("evicted", EVICTED))
+    routes.put(pod("a", STARTING))
+    with pytest.raises(DeployError, match="0 of 1 pods are ready; pod 'a' is not ready") as told:
+        _waiting(lambda: None, ready_s=0.02, grace_s=30).for_pods(CANDIDATE, 1)
+    assert "evicted" not in str(told.value)
+
+
+def test_back_off_at_the_end_of_the_wait_has_lasted_no_longer_than_that(routes: Api) -> None:
+    waits = waiting_for_pods(routes, [BACK_OFF, BACK_OFF], ready_s=0.02)
+    with pytest.raises(DeployError, match="does not come up after 0.02 s: .*ImagePullBackOff"):
+        waits.for_pods(CANDIDATE, 1)
+
+
 def test_pod_that_was_evicted_is_told_where_no_other_comes(routes: Api) -> None:
     routes.put(pod("evicted", EVICTED))
     with pytest.raises(DeployError, match="after 0.02 s: .* has failed: Evicted low on memory"):
