@@ -71,7 +71,7 @@ def step_by_step(site: Site, new: Newcomer, service: Document) -> Proof:
         candidate = stable
     else:
         candidate = Variant(old.model, variant_name(new.version, old.name), new.version, 0)
-        _keep(site, new, "rolling", good, unless="moving", carrying=_ready(site, old))
+        _keep(site, new, "rolling", good, carrying=_ready(site, old))
         with or_back(site, new):
             latency = _bring_up(site, new, good, candidate, service)
             _shift(site, new, good, (candidate, old), service)
@@ -94,7 +94,7 @@ def in_place(site: Site, new: Newcomer, service: Document) -> Proof:
     taken = Variant(old.model, name, new.version, 100)
     begun = stable_of(service).version == new.version
     if not begun:
-        _keep(site, new, "rolling", good, unless="moving")
+        _keep(site, new, "rolling", good)
     with or_back(site, new):
         if not begun:
             candidate = Variant(old.model, variant_name(new.version, name), new.version, 0)
@@ -196,18 +196,10 @@ def _good(site: Site, new: Newcomer, service: Document) -> Good:
     return good_of(service)
 
 
-def _keep(
-    site: Site,
-    new: Newcomer,
-    phase: Phase,
-    good: Good | None,
-    *,
-    unless: Phase = "",
-    carrying: int = 0,
-) -> None:
+def _keep(site: Site, new: Newcomer, phase: Phase, good: Good | None, *, carrying: int = 0) -> None:
     """Notes a phase, unless it is on record already."""
     journal = site.lease.journal
-    if journal.version == new.version and journal.phase in (phase, unless or phase):
+    if (journal.version, journal.phase) == (new.version, phase):
         return
     begun = Journal(
         phase=phase,

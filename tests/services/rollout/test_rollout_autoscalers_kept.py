@@ -2,10 +2,21 @@
 
 from typing import Any
 
+import pytest
+
 from components.deploy.kserve.cluster_connection import connect
 from components.deploy.kserve.cluster_resources import AUTOSCALERS
-from tests.kubernetes_api import Cluster
-from tests.rollouts import NAME, NAMESPACE, Bundles, check_served, deploy, service_of
+from components.errors import DeployError
+from tests.kubernetes_api import Call, Cluster
+from tests.rollouts import (
+    NAME,
+    NAMESPACE,
+    Bundles,
+    check_served,
+    deploy,
+    service_of,
+    share_of,
+)
 
 KIND = "HorizontalPodAutoscaler"
 
@@ -73,3 +84,44 @@ def test_autoscaler_that_is_being_deleted_is_not_deleted_again(
     deploy(bundles.release(2))
     assert deleted(cluster) == [name, "fares-v1-predictor"]
     assert scaler(cluster, name)["metadata"]["finalizers"] == kept
+
+
+def test_autoscaler_is_left_to_who_has_taken_the_lease(cluster: Cluster, bundles: Bundles) -> None:
+    deploy(bundles.release(1))
+    stolen: list[Call] = []
+
+    def steal(call: Call) -> None:
+        # The last look before it would be deleted.
+        there = cluster.api.get("Deployment", "fares-v1-predictor", NAMESPACE)
+        if call.resource == "deployments" and there is None:
+            stolen.append(call)
+            lease = cluster.api.get("Lease", f"kubeloop-{NAME}", NAMESPACE)
+            assert lease is not None
+            lease["spec"]["holderIdentity"] = "somebody else"
+            cluster.api.put(lease)
+
+    cluster.api.on_call(steal, moment="answered", verbs=["get"])
+    deploy(bundles.release(2))
+    cluster.api.on_call(None)
+    assert stolen
+    assert deleted(cluster) == []
+    check_served(cluster, 2)
+
+
+def test_deployment_that_could_not_be_put_back_deletes_no_autoscaler(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    """Whoever does put it back may need what is there."""
+    deploy(bundles.release(1))
+    put_scaler(cluster, "fares-v0-predictor", controller=True)
+    cluster.behave(2, "erring")
+
+    def forbid(_: Call) -> None:
+        if share_of(cluster) == 50:
+            cluster.api.on_call(None)
+            cluster.api.fail("patch", "/inferenceservices", status=403)
+
+    cluster.api.on_call(forbid, moment="answered", verbs=["patch"])
+    with pytest.raises(DeployError, match="could not be put back"):
+        deploy(bundles.release(2))
+    assert deleted(cluster) == []

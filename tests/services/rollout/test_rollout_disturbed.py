@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from components.deploy.kserve.cluster_connection import connect
+from components.deploy.kserve.guarding import or_back
 from components.deploy.kserve.journal import ANNOTATION
+from components.deploy.kserve.lease import Lease
+from components.deploy.kserve.newcomer import Newcomer
+from components.deploy.kserve.site import site
 from components.deploy.kserve.variants import candidate_of, stable_of
 from components.errors import DeployError
 from components.termination import terminable
@@ -21,6 +26,7 @@ from tests.rollouts import (
     deploy,
     go_back,
     service_of,
+    spec,
 )
 
 
@@ -172,3 +178,16 @@ def test_deployment_that_is_told_to_end_before_its_first_change_takes_nothing_aw
     assert service_of(plain)["spec"] == before["spec"]
     deploy(bundles.release(2))
     check_served(plain, 2)
+
+
+def test_failure_before_anything_is_on_record_takes_nothing_away(
+    cluster: Cluster, bundles: Bundles
+) -> None:
+    deploy(bundles.release(1))
+    api = connect(PACE.patience)
+    new = Newcomer(spec(), 2, rendered={}, manifest=None, steps=(), watched=False)
+    with Lease(api, NAMESPACE, NAME, PACE) as lease:
+        place = site(api, lease, NAMESPACE, spec(), pace=PACE)
+        with pytest.raises(ZeroDivisionError), or_back(place, new):
+            raise ZeroDivisionError
+    check_served(cluster, 1)

@@ -8,6 +8,7 @@ from components.deploy.kserve.pods import (
     address,
     is_ready,
     last_end,
+    lost_its_server,
     restarts,
     server_restarts,
     trouble,
@@ -30,18 +31,42 @@ def condition(kind: str, status: str, **more: str) -> dict[str, str]:
     return {"type": kind, "status": status, **more}
 
 
+READY = {"conditions": [condition("Ready", "True")], "podIP": "10.0.0.7"}
+UNREADY = {"conditions": [condition("Ready", "False")]}
+
+
+def containers(*, server: bool, proxy: bool = True) -> dict[str, Any]:
+    ready = {"kserve-container": server, "istio-proxy": proxy}
+    found = [{"name": name, "ready": is_so, "state": {}} for name, is_so in ready.items()]
+    return UNREADY | {"containerStatuses": found}
+
+
 def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
     state = {"waiting": {"reason": reason, "message": message}}
     return {"name": "kserve-container", "state": state, **more}
-
-
-READY = {"conditions": [condition("Ready", "True")], "podIP": "10.0.0.7"}
 
 
 def test_pod_that_is_leaving_is_not_ready() -> None:
     assert is_ready(pod(READY))
     assert not is_ready(pod(READY, deletionTimestamp="2026-11-21T10:00:00Z"))
     assert not is_ready(pod({}))
+
+
+@pytest.mark.parametrize(
+    ("status", "lost"),
+    [
+        (containers(server=False), True),
+        (containers(server=True), False),
+        (containers(server=True, proxy=False), False),
+        (containers(server=False) | READY, False),
+        (containers(server=False) | {"phase": "Failed"}, False),
+        (UNREADY, False),
+    ],
+    ids=["server", "node-out-of-reach", "sidecar", "ready", "evicted", "nothing-known"],
+)
+def test_pod_lost_its_server_where_that_is_not_ready(status: dict[str, Any], lost: bool) -> None:
+    assert lost_its_server(pod(status)) is lost
+    assert not lost_its_server(pod(status, deletionTimestamp="2026-11-21T10:00:00Z"))
 
 
 @pytest.mark.parametrize(

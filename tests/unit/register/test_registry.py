@@ -17,7 +17,7 @@ from components.errors import BundleError, RegistryError
 from components.proof import Proof
 from components.register.connection import PERSON, RUN, Patience
 from components.register.registry import Registry, _all
-from components.register.version import Version
+from components.register.version import CROWNED_TAG, Version
 from tests.bundles import Fitted, build
 from tests.web import Answer, Web
 
@@ -144,6 +144,13 @@ def test_version_that_was_champion_is_known_as_such(registry: Registry, fitted: 
     registry.succeed(shows(3))
     found = {version.number: version.was_champion for version in registry.versions("churn")}
     assert found == {1: True, 2: False, 3: True}
+
+
+@pytest.mark.parametrize("text", ["2026-11-20T10:00:00", "2026-11-20T10:00:00+02:00"])
+def test_time_of_a_crowning_is_of_a_zone_whoever_wrote_it(text: str) -> None:
+    found = Version(1, "/1", champion=True, tags={CROWNED_TAG: text}, created=0).crowned
+    assert found is not None
+    assert found.tzinfo is UTC
 
 
 @pytest.mark.parametrize("before", [None, 1])
