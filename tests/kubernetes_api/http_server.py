@@ -40,14 +40,14 @@ class Exchange:
     Attributes:
         request: what was sent.
         cut_after: after how many bytes of the body the connection is cut; None for never.
-        status: of the answer; 0 before it was given.
+        before_sending: told the status while the client still waits for it.
     """
 
     def __init__(self, request: Request, writer: asyncio.StreamWriter) -> None:
         """Waits for an answer."""
         self.request = request
         self.cut_after: int | None = None
-        self.status = 0
+        self.before_sending: Callable[[int], object] | None = None
         self._writer = writer
         self._left = 0
 
@@ -85,7 +85,8 @@ class Exchange:
     async def _head(self, status: int, headers: dict[str, str]) -> None:
         if self.cut_after == 0:
             raise CutError
-        self.status = status
+        if self.before_sending is not None:
+            self.before_sending(status)
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._writer.write("\r\n".join((*lines, "", "")).encode())

@@ -28,12 +28,13 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.bodies.append(json.loads(body))
+                receiver.came.release()
+                # Before the answer, which is all that a sentence waits for.
+                receiver.go_on.wait(60)
                 left = receiver.statuses
                 self.send_response(left.pop(0) if len(left) > 1 else left[0])
                 self.send_header("Location", receiver.address)
                 self.end_headers()
-                receiver.came.release()
-                receiver.go_on.wait(10)
 
             def do_GET(self) -> None:
                 receiver.bodies.append("a redirect that was followed")
