@@ -141,7 +141,6 @@ def test_pod_that_comes_in_the_watch_and_fetches_at_the_second_try_is_no_crash(
         deploy(bundles.release(2), canary=[], watch_s=600.0, replicas=replicas)
     cluster.api.on_call(None)
     check_served(cluster, 1)
-    assert len(judged) > 3
 
 
 def test_deployment_asks_services_and_pods_past_the_proxy_for_the_way_out(
